@@ -1,0 +1,124 @@
+"""The real command on real answers: every number of its results.json that the reference has, against R.
+
+How many numbers were compared is printed at the end of the run, in the lines that begin with "command:".
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.comparing import CLOSED, ITERATIVE, Compare, aligned, in_order
+
+BFI = Path(__file__).parents[1] / "instruments" / "bfi" / "1.0.0"
+EOT = Path(sys.executable).with_name("eot")
+
+
+@pytest.fixture(scope="module", params=["minres", "ml"])
+def results(
+    request: pytest.FixtureRequest,
+    bfi_raw: pd.DataFrame,
+    bfi_complete: pd.DataFrame,
+    bfi_spec: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """results.json of the command, run on the persons of the reference, answers as they were given."""
+    folder = tmp_path_factory.mktemp("validate")
+    answers = bfi_raw.loc[bfi_complete.index, bfi_spec["items"]].astype(int)
+    answers.to_csv(folder / "bfi.csv")
+    command = [EOT, "validate", "--instrument", BFI, "--responses", folder / "bfi.csv", "--out", folder / "out"]
+    done = subprocess.run(
+        [*map(str, command), "--method", request.param], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "out" / "results.json").read_text(encoding="utf-8"))
+
+
+def matrix(table: dict[str, dict[str, float]], rows: list[str]) -> np.ndarray:
+    assert list(table) == rows
+    return np.array([list(table[row].values()) for row in rows])
+
+
+def test_every_number_of_the_command_agrees_with_r(
+    results: dict[str, Any],
+    bfi_reference: dict[str, Any],
+    bfi_spec: dict[str, Any],
+    compare: Compare,
+) -> None:
+    items: list[str] = bfi_reference["items"]
+    assert results["data"]["n_persons"] == results["data"]["n_complete"] == bfi_reference["n"]
+    assert not results["warnings"]
+    assert not results["not_computed"]
+    n = 0
+    for code, scale_items in bfi_spec["scales"].items():
+        theirs, scale = bfi_reference["reliability"][code], results["scales"][code]
+        alpha, table = scale["alpha"], scale["item_analysis"]["table"]
+        n += compare(
+            "command: alpha",
+            [alpha["estimate"], alpha["standardized"], alpha["mean_inter_item_correlation"]],
+            [theirs["alpha"], theirs["std_alpha"], theirs["mean_r"]],
+            tolerance=CLOSED,
+        )
+        limits = [alpha["interval"]["low"], alpha["interval"]["high"]]
+        n += compare("command: Feldt interval", limits, theirs["feldt95"], tolerance=CLOSED)
+        for ours, name in (
+            ("alpha_if_dropped", "alpha_if_dropped"),
+            ("item_rest_correlation", "item_rest_r"),
+            ("mean", "item_mean"),
+            ("sd", "item_sd"),
+        ):
+            assert list(table) == scale_items
+            numbers = [table[item][ours] for item in scale_items]
+            n += compare("command: items", numbers, in_order(theirs[name], scale_items), tolerance=CLOSED)
+        omega = [scale["omega"]["estimate"], scale["omega"]["average_variance_extracted"]]
+        n += compare("command: omega, AVE", omega, [theirs["omega_total_cfa"], theirs["ave_cfa"]], tolerance=ITERATIVE)
+    structure, theirs = results["structure"], bfi_reference["suitability"]
+    kmo, bartlett = structure["kaiser_meyer_olkin"], structure["bartlett_sphericity"]
+    n += compare(
+        "command: KMO",
+        [kmo["overall"], *in_order(kmo["per_item"], items)],
+        [theirs["kmo"], *in_order(theirs["kmo_items"], items)],
+        tolerance=CLOSED,
+    )
+    n += compare(
+        "command: Bartlett",
+        [bartlett["chi_square"], bartlett["df"]],
+        [theirs["bartlett_chisq"], theirs["bartlett_df"]],
+        tolerance=CLOSED,
+    )
+    eigenvalues = structure["parallel_analysis"]["eigenvalues"]
+    n += compare("command: eigenvalues", eigenvalues, bfi_reference["eigenvalues"], tolerance=CLOSED)
+    n += _factor_analysis(results, bfi_reference, items, compare)
+    assert n == 356
+
+
+def _factor_analysis(results: dict[str, Any], reference: dict[str, Any], items: list[str], compare: Compare) -> int:
+    efa, theirs = results["structure"]["efa"], reference["efa"][f"{results['plan']['method']}_oblimin"]
+    target = np.array(theirs["loadings"]["values"], dtype=float)
+    assert theirs["loadings"]["rows"] == items
+    loadings, phi = aligned(matrix(efa["loadings"], items), matrix(efa["phi"], list(efa["phi"])), target)
+    n = compare("command: EFA loadings", loadings, target, tolerance=ITERATIVE, absolute=True)
+    pairs = np.tril_indices(5, k=-1)
+    n += compare(
+        "command: EFA Phi", phi[pairs], np.array(theirs["Phi"]["values"])[pairs], tolerance=ITERATIVE, absolute=True
+    )
+    communality = in_order(theirs["communality"], items)
+    n += compare("command: EFA communalities", in_order(efa["communalities"], items), communality, tolerance=ITERATIVE)
+    rmsea = [efa["rmsea"][name] for name in ("estimate", "low", "high")]
+    fit = [efa["chi_square"], efa["df"], *rmsea, efa["tli"], efa["bic"], efa["rmsr"]]
+    expected = [theirs["chisq"], theirs["df"], *theirs["rmsea"], theirs["tli"], theirs["bic"], theirs["rms"]]
+    return n + compare("command: EFA fit", fit, expected, tolerance=ITERATIVE)
+
+
+def test_the_number_of_factors_is_that_of_the_reference(results: dict[str, Any], bfi_reference: dict[str, Any]) -> None:
+    structure = results["structure"]
+    assert structure["n_factors"] == 5
+    assert structure["n_factors_from"] == "scales"
+    assert structure["parallel_analysis"]["n_factors"] == bfi_reference["retention"]["parallel_pca"]["n_factors"]

@@ -1,0 +1,89 @@
+"""Results are frozen, own their data, and can be written out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit import psychometrics as pm
+from toolkit.psychometrics._result import Result
+
+COMMON = ["n_persons", "n_items", "n_dropped", "method", "warnings", "provenance"]
+
+
+@pytest.fixture(scope="module")
+def results(answers: pd.DataFrame) -> list[Result]:
+    scale = answers[["a", "b", "c"]]
+    return [
+        pm.pearson_correlation(answers),
+        pm.describe_items(answers, codes=range(1, 6)),
+        pm.item_analysis(scale),
+        pm.cronbach_alpha(scale),
+        pm.composite_omega(scale),
+        pm.kaiser_meyer_olkin(answers),
+        pm.bartlett_sphericity(answers),
+        pm.parallel_analysis(answers, n_datasets=20, rng=1),
+        pm.efa(answers, n_factors=2, rng=1),
+    ]
+
+
+def test_every_public_result_is_covered(results: list[Result]) -> None:
+    assert {type(result).__name__ for result in results} == {name for name in pm.__all__ if name.endswith("Result")}
+
+
+def test_results_are_frozen_and_slotted_and_end_with_the_common_fields(results: list[Result]) -> None:
+    for result in results:
+        assert not hasattr(result, "__dict__")
+        assert [field.name for field in dataclasses.fields(result)][-6:] == COMMON
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            result.method = "mine"
+        assert (result == result) is True
+
+
+def test_arrays_are_locked(results: list[Result]) -> None:
+    arrays = [
+        getattr(result, field.name)
+        for result in results
+        for field in dataclasses.fields(result)
+        if isinstance(getattr(result, field.name), np.ndarray)
+    ]
+    assert arrays
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0.0
+
+
+def test_results_become_json_frames_and_html(results: list[Result]) -> None:
+    for result in results:
+        written = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+        assert written["n_persons"] == 400
+        assert written["provenance"]["versions"].keys() >= {"toolkit", "numpy", "scipy", "pandas"}
+        assert result.to_frame().shape[0] >= 1
+        assert type(result).__name__ in result._repr_html_()
+
+
+def test_warnings_are_written_out() -> None:
+    result = pm.describe_items(pd.DataFrame({"a<b": [1, 1, 1]}))
+    assert result.to_dict()["warnings"][0]["code"] == "STA_CONSTANT_ITEM"
+    assert "a&lt;b" in result._repr_html_()
+    assert result.to_dict()["table"]["a<b"]["skewness"] is None
+    assert result.to_dict()["table"]["a<b"]["n"] == 3
+
+
+def test_one_row_for_single_numbers(answers: pd.DataFrame) -> None:
+    result = pm.cronbach_alpha(answers[["a", "b", "c"]])
+    frame = result.to_frame()
+    assert frame.loc[0, "estimate"] == result.estimate
+    assert frame.loc[0, "interval_low"] == result.interval.low
+
+
+def test_the_face_is_lazy_and_complete() -> None:
+    assert dir(pm) == sorted(pm.__all__)
+    for name in pm.__all__:
+        assert getattr(pm, name).__module__.startswith("toolkit.psychometrics.")
+    with pytest.raises(AttributeError, match="no_such_statistic"):
+        pm.no_such_statistic  # noqa: B018 - the access itself is what is tested

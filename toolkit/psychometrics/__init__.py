@@ -1,0 +1,79 @@
+"""Is the scale any good: pure statistics on persons x items frames.
+
+Import it as ``from toolkit import psychometrics as pm``. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation
+    from toolkit.psychometrics.factors.efa import EfaResult, efa
+    from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis
+    from toolkit.psychometrics.factors.suitability import (
+        BartlettSphericityResult,
+        KaiserMeyerOlkinResult,
+        bartlett_sphericity,
+        kaiser_meyer_olkin,
+    )
+    from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
+    from toolkit.psychometrics.reliability import AlphaResult, OmegaResult, composite_omega, cronbach_alpha
+    from toolkit.psychometrics.simulate import simulate_ordinal
+
+__all__ = [
+    "AlphaResult",
+    "BartlettSphericityResult",
+    "CorrelationResult",
+    "EfaResult",
+    "Estimate",
+    "Interval",
+    "ItemAnalysisResult",
+    "ItemDescriptionResult",
+    "KaiserMeyerOlkinResult",
+    "OmegaResult",
+    "ParallelAnalysisResult",
+    "bartlett_sphericity",
+    "composite_omega",
+    "cronbach_alpha",
+    "describe_items",
+    "efa",
+    "item_analysis",
+    "kaiser_meyer_olkin",
+    "parallel_analysis",
+    "pearson_correlation",
+    "simulate_ordinal",
+]
+
+_HOMES = {
+    "_result": ("Estimate", "Interval"),
+    "correlation": ("CorrelationResult", "pearson_correlation"),
+    "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
+    "reliability": ("AlphaResult", "OmegaResult", "composite_omega", "cronbach_alpha"),
+    "simulate": ("simulate_ordinal",),
+    "factors.suitability": (
+        "BartlettSphericityResult",
+        "KaiserMeyerOlkinResult",
+        "bartlett_sphericity",
+        "kaiser_meyer_olkin",
+    ),
+    "factors.retention": ("ParallelAnalysisResult", "parallel_analysis"),
+    "factors.efa": ("EfaResult", "efa"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

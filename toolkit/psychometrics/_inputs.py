@@ -1,0 +1,228 @@
+"""The one check of persons x items data that every statistic starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._numerics import Array, pair_moments
+from toolkit.psychometrics._options import Missing, one_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Responses:
+    """Checked answers.
+
+    Attributes
+    ----------
+    codes : ndarray, shape (n_persons, n_items)
+        The codes as float64; NaN is a missing answer.
+    items : tuple of str
+        The column names, in order.
+    n_dropped : int
+        Persons left out: under ``listwise`` those with any missing answer, under ``pairwise`` those without an answer.
+    """
+
+    codes: Array
+    items: tuple[str, ...]
+    n_dropped: int
+
+    @property
+    def n_persons(self) -> int:
+        """Persons that are used."""
+        return int(self.codes.shape[0])
+
+    @property
+    def n_items(self) -> int:
+        """Items."""
+        return int(self.codes.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Means, covariances and correlations of checked answers, all of shape (n_items,) or (n_items, n_items).
+
+    ``n`` is the number of persons that tests and intervals count: all persons under ``listwise``, the smallest
+    number behind any pair under ``pairwise``.
+    """
+
+    responses: Responses
+    mean: Array
+    covariance: Array
+    correlation: Array
+    n_pairs: Array
+    n: int
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The column names, in order."""
+        return self.responses.items
+
+
+def table(df: pd.DataFrame) -> Responses:
+    """Check a persons x items frame and keep every person.
+
+    Raises
+    ------
+    StatisticsError
+        STA_NOT_A_FRAME, STA_DUPLICATE_ITEM, STA_NOT_NUMERIC, STA_NOT_FINITE, STA_TOO_FEW_ITEMS or STA_TOO_FEW_PERSONS.
+    """
+    if not isinstance(df, pd.DataFrame):
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_NOT_A_FRAME,
+                what="The answers are not a pandas DataFrame of persons x items.",
+                got=type(df).__name__,
+                allowed="pandas.DataFrame",
+                fix="Put the answers into a DataFrame with one row a person and one column an item.",
+            )
+        )
+    items = tuple(str(column) for column in df.columns)
+    _refuse(
+        Code.STA_DUPLICATE_ITEM,
+        [item for position, item in enumerate(items) if item in items[:position]],
+        what="Two columns have the same name.",
+        fix="Give every item its own column name.",
+    )
+    _refuse(
+        Code.STA_NOT_NUMERIC,
+        [item for item, dtype in zip(items, df.dtypes, strict=True) if not _is_numeric(dtype)],
+        what="The column does not hold numbers; text has no order that could be trusted.",
+        fix="Replace the answers by their ordered numeric codes, missing answers by NaN.",
+    )
+    if not items:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", 0, 1))
+    values = np.column_stack([df.iloc[:, j].to_numpy(dtype=np.float64, na_value=np.nan) for j in range(len(items))])
+    _refuse(
+        Code.STA_NOT_FINITE,
+        [item for item, infinite in zip(items, np.isinf(values).any(axis=0), strict=True) if infinite],
+        what="The column holds an infinite value.",
+        fix="Replace it by the answer's code or by NaN.",
+    )
+    if values.shape[0] == 0:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", 0, 1))
+    return Responses(codes=values, items=items, n_dropped=0)
+
+
+def complete(
+    df: pd.DataFrame, *, missing: Missing = "listwise", minimum_persons: int = 3, minimum_items: int = 2
+) -> Responses:
+    """Check a frame for statistics of several items: every item is answered and varies, persons suffice.
+
+    Raises
+    ------
+    StatisticsError
+        As :func:`table`, and STA_UNKNOWN_OPTION, STA_ALL_MISSING_ITEM, STA_CONSTANT_ITEM.
+    """
+    one_of(missing, Missing, name="missing")
+    whole = table(df)
+    if whole.n_items < minimum_items:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", whole.n_items, minimum_items))
+    answered = ~np.isnan(whole.codes)
+    _refuse(
+        Code.STA_ALL_MISSING_ITEM,
+        named_where(whole.items, ~answered.any(axis=0)),
+        what="No person answered the item.",
+        fix="Leave the item out.",
+    )
+    keep = answered.all(axis=1) if missing == "listwise" else answered.any(axis=1)
+    values = whole.codes[keep]
+    if values.shape[0] < minimum_persons:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
+    _refuse(
+        Code.STA_CONSTANT_ITEM,
+        named_where(whole.items, np.nanmax(values, axis=0) == np.nanmin(values, axis=0)),
+        what="Every person gave the same answer, so the item cannot correlate with anything.",
+        fix="Leave the item out.",
+    )
+    return Responses(codes=values, items=whole.items, n_dropped=int((~keep).sum()))
+
+
+def moments(
+    df: pd.DataFrame,
+    *,
+    missing: Missing = "listwise",
+    minimum_items: int = 2,
+    regular: bool = False,
+) -> Moments:
+    """Check a frame and return its means, covariances and correlations.
+
+    Parameters
+    ----------
+    df : DataFrame of numeric codes, shape (n_persons, n_items)
+        The answers.
+    missing : {"listwise", "pairwise"}
+        The missing rule.
+    minimum_items : int
+        Fewer items are refused.
+    regular : bool
+        Refuse a correlation matrix that is not positive definite.
+
+    Raises
+    ------
+    StatisticsError
+        As :func:`complete`, and STA_SINGULAR_CORRELATION.
+    """
+    responses = complete(df, missing=missing, minimum_items=minimum_items)
+    mean, covariance, correlation, n_pairs = pair_moments(responses.codes)
+    n = int(n_pairs.min())
+    if n < 3:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", n, 3))
+    if not np.isfinite(correlation).all():
+        bad = ~np.isfinite(correlation)
+        _refuse(
+            Code.STA_CONSTANT_ITEM,
+            named_where(responses.items, bad.any(axis=0)),
+            what="Among the persons who answered both items of a pair, everyone gave the same answer.",
+            fix="Leave the item out or use missing='listwise'.",
+        )
+    if regular:
+        _refuse_singular(correlation, responses)
+    return Moments(responses=responses, mean=mean, covariance=covariance, correlation=correlation, n_pairs=n_pairs, n=n)
+
+
+def _refuse_singular(correlation: Array, responses: Responses) -> None:
+    smallest = float(np.linalg.eigvalsh(correlation)[0])
+    if smallest > 1e-10:
+        return
+    if responses.n_persons <= responses.n_items:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", responses.n_persons, responses.n_items + 1))
+    raise StatisticsError(
+        Problem(
+            code=Code.STA_SINGULAR_CORRELATION,
+            what="The correlation matrix is not positive definite, so it has no inverse.",
+            got=f"smallest eigenvalue {smallest:.3g}",
+            allowed="more than 1e-10",
+            fix="Leave out items that repeat one another or add up to another; instead of 'pairwise' try 'listwise'.",
+        )
+    )
+
+
+def _is_numeric(dtype: Any) -> bool:
+    return pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+
+
+def named_where(items: Sequence[str], mask: npt.ArrayLike) -> list[str]:
+    """Return the items at which the mask is true."""
+    return [item for item, hit in zip(items, np.atleast_1d(np.asarray(mask)), strict=True) if hit]
+
+
+def _refuse(code: Code, items: Sequence[str], *, what: str, fix: str) -> None:
+    if items:
+        raise StatisticsError([Problem(code=code, what=what, fix=fix, item=item) for item in items])
+
+
+def _too_few(code: Code, things: str, got: int, minimum: int) -> Problem:
+    return Problem(
+        code=code,
+        what=f"There are too few {things} for this statistic.",
+        got=str(got),
+        allowed=f"{minimum} or more",
+        fix=f"Use data with at least {minimum} {things}.",
+    )

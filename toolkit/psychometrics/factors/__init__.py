@@ -1,0 +1,1 @@
+"""How many factors, which, and how well they fit."""
