@@ -1,0 +1,1 @@
+"""A respondent answers: pages, links, saving, waves and exports, as rules and services behind ports."""

@@ -1,0 +1,1 @@
+"""What may leave: floors and suppression. Pure, and used by every room above it."""

@@ -1,0 +1,1 @@
+"""Adapters: SQL tables and stores, migrations, and files in and out."""

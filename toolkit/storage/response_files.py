@@ -1,0 +1,466 @@
+"""Response files: from the bytes of a CSV file to a frame, with a message for every way such files break.
+
+A file is read when it says one thing only. A consistent file with semicolons or tabs is read, decimal commas
+included. A file that a spreadsheet has damaged is refused, with the row and the fix, because no reader can
+know what stood there before.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import Code, Problem, ResponsesError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.instruments.instrument import Instrument
+    from toolkit.instruments.responses import MissingCodes
+
+MAXIMUM_BYTES = 100 * 1024 * 1024
+"""Larger files are refused: they are not questionnaire data, or belong in a store."""
+MAXIMUM_COLUMNS = 5000
+"""More columns than any questionnaire has."""
+SHOWN = 20
+"""As many places of one kind of problem are listed; the rest are counted."""
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SAVE_AS = "Open the file in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'."
+_EXPORT_AGAIN = (
+    "Export the file again from where the answers were collected, and do not save it with a spreadsheet program."
+)
+_OTHER_FORMATS = (
+    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF document"),
+    (b"$FL2", "an SPSS file"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_MONTHS = (
+    r"jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch|s)?|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?"
+    r"|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cs](?:ember)?"
+)
+_DATE = re.compile(
+    rf"\d{{1,4}}[\s./-]+(?:{_MONTHS})\.?(?:[\s./-]+\d{{2,4}})?"
+    rf"|(?:{_MONTHS})\.?[\s./-]+\d{{1,4}}"
+    r"|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}/\d{1,2}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Records:
+    """A parsed file: the header, the records of the same length, and the spreadsheet row of each."""
+
+    header: tuple[str, ...]
+    cells: list[list[str]]
+    rows: list[int]
+    separator: str
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file in hexadecimal, so that a result can say which file it came from."""
+    return hashlib.sha256(_bytes(Path(path))).hexdigest()
+
+
+def read_csv(path: Path | str) -> pd.DataFrame:
+    """Read a CSV file into a frame of text.
+
+    Parameters
+    ----------
+    path : path or str
+        A file with one header row; separated by commas, semicolons or tabs; UTF-8 with or without a mark.
+
+    Returns
+    -------
+    DataFrame of str
+        Cells as written, outer spaces removed; an empty cell is an empty text. The index, named ``row``,
+        holds the row numbers that a spreadsheet shows, so the first answers are in row 2. In a file with
+        semicolons or tabs a number with a decimal comma gets a decimal point.
+
+    Raises
+    ------
+    ResponsesError
+        With ``RSP_FILE_*``, ``RSP_NOT_CSV``, ``RSP_NOT_UTF8``, ``RSP_NUL_BYTE``, ``RSP_SEPARATOR_LINE``,
+        ``RSP_ROW_IN_ONE_CELL``, ``RSP_RAGGED_ROW``, ``RSP_HEADER_EMPTY``, ``RSP_HEADER_TWICE``,
+        ``RSP_NO_ROWS`` or ``RSP_CELL_TOO_LONG``.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    records = _records(_text(_bytes(path), path), path)
+    index: pd.Index[int] = pd.RangeIndex(2, len(records.rows) + 2, name="row")
+    if records.rows[-1] != len(records.rows) + 1:
+        index = pd.Index(records.rows, name="row")
+    return pd.DataFrame(records.cells, columns=list(records.header), index=index, dtype="str")
+
+
+def read_responses(
+    path: Path | str,
+    instrument: Instrument,
+    *,
+    id_column: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    missing_codes: MissingCodes | None = None,
+) -> pd.DataFrame:
+    """Read a CSV file of answers to an instrument into the response frame that the toolkit works on.
+
+    Parameters
+    ----------
+    path : path or str
+        The file, as :func:`read_csv` takes it.
+    instrument : Instrument
+        The instrument that was answered.
+    id_column : str, optional
+        The column with the respondent ids.
+    rename : mapping of str to str, optional
+        Column names in the file to the names the instrument uses.
+    missing_codes : mapping or sequence, optional
+        Codes in the file to the instrument's missing codes by name, None for "unanswered"; the codes of a sequence
+        are all "unanswered".
+
+    Returns
+    -------
+    DataFrame
+        One row a respondent and one float column an item, as ``toolkit.instruments.responses.read_frame`` returns it.
+
+    Raises
+    ------
+    ResponsesError
+        As :func:`read_csv`; ``RSP_CELL_IS_DATE`` where a spreadsheet turned answers into dates; and everything
+        that ``read_frame`` raises.
+    """
+    from toolkit.instruments.responses import read_frame
+
+    path = Path(path)
+    frame = read_csv(path)
+    _refuse_dates(frame, instrument, rename or {}, path)
+    return read_frame(
+        frame, instrument, id_column=id_column, rename=rename, missing_codes=missing_codes, file=str(path)
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file, or say why it cannot be read."""
+    file = str(path)
+    if path.is_dir():
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_FILE_IS_FOLDER, file=file, what="This is a folder, not a file.", fix="Name the CSV file."
+            )
+        )
+    try:
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise ResponsesError(
+                Problem(
+                    code=Code.RSP_FILE_TOO_LARGE,
+                    file=file,
+                    what="The file is too large.",
+                    got=f"{size / 1024**2:.0f} MB",
+                    allowed=f"up to {MAXIMUM_BYTES // 1024**2} MB",
+                    fix="Keep the columns of this instrument only, or split the file.",
+                )
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        problem = Problem(
+            code=Code.RSP_FILE_NOT_FOUND, file=file, what="There is no such file.", fix="Check the name and folder."
+        )
+    except OSError as error:
+        problem = Problem(
+            code=Code.RSP_FILE_UNREADABLE,
+            file=file,
+            what=f"The file cannot be read: {error.strerror or 'input/output error'}.",
+            fix="Check that you may read the file and that no other program holds it.",
+        )
+    raise ResponsesError(problem)
+
+
+def _text(content: bytes, path: Path) -> str:
+    """Decode a file's bytes, or name the format or the byte that is wrong."""
+    file = str(path)
+    for start, kind in _OTHER_FORMATS:
+        if content.startswith(start):
+            raise ResponsesError(
+                Problem(code=Code.RSP_NOT_CSV, file=file, what=f"This is {kind}, not a CSV file.", fix=_SAVE_AS)
+            )
+    body = content[3:] if content.startswith(codecs.BOM_UTF8) else content
+    if not body.strip():
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_FILE_EMPTY,
+                file=file,
+                what="The file is empty.",
+                fix="Give a CSV file with a header row and one row for each respondent.",
+            )
+        )
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or body[:200].count(0) >= len(body[:200]) // 3:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_NOT_UTF8,
+                file=file,
+                row=1,
+                what="The file is in UTF-16, which spreadsheet programs call 'Unicode text'.",
+                allowed="UTF-8",
+                fix=_SAVE_AS,
+            )
+        )
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_NOT_UTF8,
+                file=file,
+                row=body.count(b"\n", 0, error.start) + 1,
+                what=f"The file is not in UTF-8: the byte at position {error.start} is not part of any character.",
+                got=f"0x{body[error.start]:02X}",
+                allowed="UTF-8",
+                fix=_SAVE_AS,
+            )
+        ) from None
+    nul = text.find("\x00")
+    if nul >= 0:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_NUL_BYTE,
+                file=file,
+                row=text.count("\n", 0, nul) + 1,
+                what="The file holds a zero byte, so it is damaged or not a text file.",
+                got="0x00",
+                fix=_EXPORT_AGAIN,
+            )
+        )
+    return text
+
+
+def _records(text: str, path: Path) -> _Records:
+    """Split a file's text into a header and records of the same length."""
+    file = str(path)
+    if re.match(r'"?sep=', text, re.IGNORECASE):
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_SEPARATOR_LINE,
+                file=file,
+                row=1,
+                what="The first line tells a spreadsheet program the separator; it is not a header.",
+                got=text.splitlines()[0],
+                fix="Delete the first line, so that the column names come first.",
+            )
+        )
+    separator = _separator(next(line for line in io.StringIO(text, newline="") if line.strip()))
+    records: list[list[str]] = []
+    rows: list[int] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    row = 0
+    try:
+        for row, record in enumerate(reader, start=1):
+            cells = [cell.strip() for cell in record]
+            if any(cells):
+                records.append(cells)
+                rows.append(row)
+    except csv.Error as error:
+        raise ResponsesError(_unparsed(str(error), row + 1, file)) from None
+    header, body = records[0], records[1:]
+    _check_one_cell(header, records, rows, file)
+    header, body = _without_empty_edge(header, body)
+    _check_header(header, rows[0], file)
+    if not body:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_NO_ROWS,
+                file=file,
+                what="The file has a header row and no answers.",
+                fix="Give one row for each respondent below the header.",
+            )
+        )
+    _check_lengths(header, body, rows[1:], separator, file)
+    if separator != ",":
+        for record in body:
+            record[:] = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in record]
+    return _Records(header=tuple(header), cells=body, rows=rows[1:], separator=separator)
+
+
+def _separator(header: str) -> str:
+    """Find the separator that the header line uses most; a comma if it uses none."""
+    outside = re.sub(r'"[^"]*"', "", header)
+    return max(_SEPARATORS, key=outside.count)
+
+
+def _unparsed(reason: str, row: int, file: str) -> Problem:
+    """Say what the parser could not read."""
+    if "field larger" in reason:
+        return Problem(
+            code=Code.RSP_CELL_TOO_LONG,
+            file=file,
+            row=row,
+            what="A cell holds more than 131,072 characters.",
+            fix="Look for a quotation mark that opens and never closes, or remove the long text.",
+        )
+    return Problem(
+        code=Code.RSP_QUOTES,
+        file=file,
+        row=row,
+        what="A quotation mark is not closed, or text follows a closed one.",
+        fix="Write a quotation mark inside a text twice, and put the whole text between quotation marks.",
+    )
+
+
+def _check_one_cell(header: list[str], records: Iterable[list[str]], rows: Iterable[int], file: str) -> None:
+    """Refuse rows that were quoted as a whole, so that all their values stand in one cell."""
+    width = len(header)
+    if width == 1 and not any(mark in header[0] for mark in _SEPARATORS):
+        return
+    found = [
+        (row, record[0])
+        for row, record in zip(rows, records, strict=True)
+        if (len(record) == 1 or (width > 3 and not any(record[1:])))
+        and any(record[0].count(mark) >= max(width - 1, 1) for mark in _SEPARATORS)
+    ]
+    _raise_all(
+        Problem(
+            code=Code.RSP_ROW_IN_ONE_CELL,
+            file=file,
+            row=row,
+            column=header[0] if width > 1 else None,
+            what="The whole row stands in one cell, between quotation marks or with another separator.",
+            got=_excerpt(cell) if row == 1 else None,
+            allowed=f"{width} cells" if width > 1 else None,
+            fix=_EXPORT_AGAIN,
+        )
+        for row, cell in found
+    )
+
+
+def _without_empty_edge(header: list[str], body: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Drop the columns without name and value that spreadsheets leave at the right."""
+    named = len(header)
+    while named and not header[named - 1]:
+        named -= 1
+    width = len(header)
+    body = [record[:named] if named < len(record) <= width and not any(record[named:]) else record for record in body]
+    if named < width and not all(len(record) == named for record in body):
+        return header, body
+    return header[:named], body
+
+
+def _check_header(header: Sequence[str], row: int, file: str) -> None:
+    """Refuse column names that are empty or given twice."""
+    if len(header) > MAXIMUM_COLUMNS:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_FILE_TOO_LARGE,
+                file=file,
+                row=row,
+                what="The file has too many columns.",
+                got=str(len(header)),
+                allowed=f"up to {MAXIMUM_COLUMNS}",
+                fix="Keep the columns of this instrument only.",
+            )
+        )
+    first: dict[str, int] = {}
+    problems = []
+    for number, name in enumerate(header, start=1):
+        if not name:
+            problems.append(
+                Problem(
+                    code=Code.RSP_HEADER_EMPTY,
+                    file=file,
+                    row=row,
+                    column=str(number),
+                    what=f"Column {number} has values and no name.",
+                    fix="Write a column name in the header, or delete the column.",
+                )
+            )
+        elif name in first:
+            problems.append(
+                Problem(
+                    code=Code.RSP_HEADER_TWICE,
+                    file=file,
+                    row=row,
+                    column=name,
+                    what=f"Two columns have the same name: column {first[name]} and column {number}.",
+                    fix="Rename or delete one of them.",
+                )
+            )
+        else:
+            first[name] = number
+    _raise_all(problems)
+
+
+def _check_lengths(header: list[str], body: list[list[str]], rows: list[int], separator: str, file: str) -> None:
+    """Refuse rows with more or fewer cells than the header."""
+    width = len(header)
+    problems = []
+    for row, record in zip(rows, body, strict=True):
+        if len(record) == width:
+            continue
+        joined = separator.join(record)
+        others = [name for mark, name in _SEPARATORS.items() if mark != separator and joined.count(mark) >= width - 1]
+        reason = f" It uses {others[0]}, the header {_SEPARATORS[separator]}." if others and width > 1 else ""
+        problems.append(
+            Problem(
+                code=Code.RSP_RAGGED_ROW,
+                file=file,
+                row=row,
+                what=f"The row has another number of cells than the header.{reason}",
+                got=f"{len(record)} cells",
+                allowed=f"{width} cells",
+                fix="Use one separator in the whole file, and put a text that contains it between quotation marks.",
+            )
+        )
+    _raise_all(problems)
+
+
+def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[str, str], path: Path) -> None:
+    """Refuse answers that a spreadsheet turned into dates, such as ``3-Jan``."""
+    problems: list[Problem] = []
+    for column in frame.columns:
+        item = rename.get(column, column)
+        if item not in instrument.items:
+            continue
+        values = frame[column]
+        problems.extend(
+            Problem(
+                code=Code.RSP_CELL_IS_DATE,
+                file=str(path),
+                row=int(row),
+                column=column,
+                item=item if item != column else None,
+                what="A spreadsheet program has turned this answer into a date.",
+                got=values[row],
+                allowed=", ".join(map(str, instrument.codes(item))),
+                fix=_EXPORT_AGAIN,
+            )
+            for row in values.index[values.str.fullmatch(_DATE)]
+        )
+    _raise_all(sorted(problems, key=lambda problem: problem.row or 0))
+
+
+def _raise_all(problems: Iterable[Problem]) -> None:
+    """Raise the problems if there are any; a long list is cut, and its last entry tells how many follow."""
+    found = list(problems)
+    if not found:
+        return
+    if len(found) > SHOWN:
+        rest = len(found) - SHOWN
+        last = found[SHOWN - 1]
+        found = [*found[: SHOWN - 1], replace(last, what=f"{last.what} There are {rest} more places like this one.")]
+    raise ResponsesError(found)
+
+
+def _excerpt(cell: str) -> str:
+    """Cut a long text."""
+    return cell if len(cell) <= 60 else f"{cell[:57]}..."
