@@ -1,0 +1,182 @@
+"""The report is one accessible page that loads nothing, with every number also in tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from toolkit import instruments
+from toolkit.errors import Code, DefinitionError
+from toolkit.instruments import Instrument
+from toolkit.reporting import narrative, write_validation_report
+from toolkit.reporting.tables import Table, shown
+from toolkit.reporting.validation_report import report_language
+from toolkit.storage.response_files import read_responses
+from toolkit.validation import ValidationPlan, ValidationRun, validate
+
+ROOT = Path(__file__).resolve().parents[3]
+DATA = ROOT / "data" / "eomhs-1.0.0-synthetic" / "responses.csv"
+
+
+@pytest.fixture(scope="module")
+def eomhs() -> Instrument:
+    return instruments.load("eomhs@1.0.0")
+
+
+@pytest.fixture(scope="module")
+def run(eomhs: Instrument) -> ValidationRun:
+    answers = read_responses(DATA, eomhs).iloc[:250].copy()
+    answers["HB1"] = 4.0
+    return validate(eomhs, answers, plan=ValidationPlan(n_datasets=20))
+
+
+@pytest.fixture(scope="module")
+def folder(run: ValidationRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("report") / "new"
+    files = write_validation_report(run, place)
+    assert [file.name for file in files[:2]] == ["report.html", "results.json"]
+    assert all(file.is_file() for file in files)
+    return place
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+class Outline(HTMLParser):
+    """The tags of a page with their attributes."""
+
+    def __init__(self) -> None:
+        HTMLParser.__init__(self)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def of(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(scope="module")
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    return parser
+
+
+def test_the_page_loads_nothing(page: str, outline: Outline) -> None:
+    assert "default-src 'none'" in page
+    for name in ("script", "link", "img", "iframe", "object"):
+        assert outline.of(name) == []
+    assert re.findall(r"url\((?!#)|@import|\bsrc=", page) == []
+    outside = {attributes["href"] for attributes in outline.of("a") if not str(attributes["href"]).startswith("#")}
+    assert all(str(link).startswith("https://doi.org/") for link in outside)
+
+
+def test_the_page_has_language_headings_captions_and_scopes(page: str, outline: Outline) -> None:
+    assert outline.of("html") == [{"lang": "en"}]
+    assert len(outline.of("h1")) == 1
+    assert page.count("<caption>") == len(outline.of("table")) > 10
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in outline.of("th"))
+    levels = [int(tag[1]) for tag, _ in outline.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    identifiers = [str(attributes["id"]) for _, attributes in outline.tags if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    for attributes in outline.of("a"):
+        link = str(attributes["href"])
+        assert not link.startswith("#") or link[1:] in identifiers
+
+
+def test_every_chart_has_words_and_a_table(run: ValidationRun, outline: Outline, page: str, folder: Path) -> None:
+    pictures = [attributes for _, attributes in outline.tags if attributes.get("role") == "img"]
+    assert len(pictures) == page.count("<figure>") == 6 + 5
+    assert all(len(str(attributes["aria-label"])) > 40 for attributes in pictures)
+    for name in ("distribution", "reliability", "item_analysis", "scores", "eigenvalues", "loadings"):
+        assert (folder / "tables" / f"{name}.csv").is_file()
+
+
+def test_warnings_and_synthetic_answers_are_told(page: str) -> None:
+    assert "STA_CONSTANT_ITEM" in page
+    assert "Synthetic answers." in page
+    assert "(exploratory)" in page
+
+
+def test_tables_hold_the_numbers_of_the_run_in_full(run: ValidationRun, folder: Path) -> None:
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    with (folder / "tables" / "reliability.csv").open(encoding="utf-8", newline="") as file:
+        rows = {(row["scale"], row["coefficient"]): row for row in csv.DictReader(file)}
+    for code, scale in results["scales"].items():
+        assert float(rows[code, "alpha"]["estimate"]) == scale["alpha"]["estimate"]
+        assert float(rows[code, "omega total"]["low"]) == scale["omega"]["interval"]["low"]
+    with (folder / "tables" / "distribution.csv").open(encoding="utf-8", newline="") as file:
+        counts = {row["item"]: row for row in csv.DictReader(file)}
+    for item, found in results["items"].items():
+        for code, count in found["distribution"].items():
+            assert int(counts[item][code]) == count
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_defused() -> None:
+    frame = pd.DataFrame({"text": ["=1+1", "@cmd", "+x", "-x", "plain", "-7"], "number": [-1.5, 2, 3, 4, 5, 6]})
+    rows = list(csv.reader(Table(name="t", caption="t", frame=frame).to_csv().splitlines()))
+    assert [row[0] for row in rows[1:]] == ["'=1+1", "'@cmd", "'+x", "'-x", "plain", "-7"]
+    assert rows[1][1] == "-1.5"
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0.125, 2, "0.12"),
+        (-0.004, 2, "0.00"),
+        (-1.5, 1, "\N{MINUS SIGN}1.5"),
+        (12345, 0, "12,345"),
+        (float("nan"), 2, "\N{EN DASH}"),
+        (None, 0, "\N{EN DASH}"),
+        (pd.NA, 0, "\N{EN DASH}"),
+        (True, 0, "yes"),
+        (1e-9, 6, "1.0e\N{MINUS SIGN}09"),
+        ("word", 0, "word"),
+    ],
+)
+def test_cells_as_a_page_shows_them(value: Any, decimals: int, text: str) -> None:
+    assert shown(value, decimals) == text
+
+
+def test_sentences_carry_the_uncertainty_and_the_formula(run: ValidationRun) -> None:
+    told = " ".join(narrative.summary(run, language="en"))
+    alpha = run.scales["TB"].alpha
+    assert alpha is not None
+    assert f"alpha {alpha.estimate:.2f} ({alpha.interval.low:.2f} to {alpha.interval.high:.2f})" in told
+    assert alpha.method in told
+    assert "This is exploratory." in told
+    assert "HB1" in told
+    assert narrative.p_value(0.0001) == "p < .001"
+    assert narrative.p_value(0.04) == "p = 0.040"
+
+
+def test_the_item_texts_speak_the_chosen_language(run: ValidationRun, eomhs: Instrument, tmp_path: Path) -> None:
+    write_validation_report(run, tmp_path, language="nb")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert eomhs.texts["nb"].items["TB1"].text in page
+    assert eomhs.texts["en"].items["TB1"].text not in page
+
+
+def test_a_language_that_the_instrument_lacks_is_refused(eomhs: Instrument) -> None:
+    assert (report_language(eomhs, None), report_language(eomhs, "nb")) == ("en", "nb")
+    with pytest.raises(DefinitionError) as refused:
+        report_language(eomhs, "fr")
+    assert refused.value.codes == (Code.DEF_LANGUAGE_ABSENT,)
+
+
+def test_the_same_run_gives_the_same_files(run: ValidationRun, folder: Path, tmp_path: Path) -> None:
+    again = write_validation_report(run, tmp_path)
+    for file in again:
+        assert file.read_bytes() == (folder / file.relative_to(tmp_path)).read_bytes()

@@ -1,0 +1,89 @@
+"""What a validation run is told to do before it sees a number."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from toolkit.errors import Code, Problem, StatisticsError
+
+Method = Literal["minres", "ml"]
+"""How factors are extracted: minimum residuals or maximum likelihood."""
+Rotation = Literal["oblimin", "geomin", "promax", "varimax", "quartimax", "none"]
+"""How factors are rotated; ``oblimin``, ``geomin`` and ``promax`` let them correlate."""
+Missing = Literal["pairwise", "listwise"]
+"""Who counts in a correlation: everyone who answered both items, or who answered all items of the analysis."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationPlan:
+    """The decisions of a validation run. The same plan, data and versions give the same results.
+
+    Attributes
+    ----------
+    n_factors : int or None
+        Factors of the exploratory analysis; None takes the number of scales. What parallel analysis says stands
+        beside it and never replaces it.
+    method : {"minres", "ml"}
+        Extraction.
+    rotation : {"oblimin", "geomin", "promax", "varimax", "quartimax", "none"}
+        Rotation; not used with one factor.
+    missing : {"pairwise", "listwise"}
+        The missing rule of reliability, suitability, parallel analysis and factor analysis. ``pairwise`` is the
+        default because "not relevant" is an answer of whole professions, whom ``listwise`` would drop. Tests and
+        intervals then count the smallest number of persons behind any pair.
+    n_datasets : int
+        Random data sets of the parallel analysis.
+    seed : int
+        Seed of everything random.
+    level : float
+        Confidence level of all intervals.
+    """
+
+    n_factors: int | None = None
+    method: Method = "minres"
+    rotation: Rotation = "oblimin"
+    missing: Missing = "pairwise"
+    n_datasets: int = 1000
+    seed: int = 20_240_501
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can follow, all at once."""
+        problems = [
+            Problem(
+                code=Code.STA_UNKNOWN_OPTION,
+                what=f"The plan does not know this {name}.",
+                got=str(value),
+                allowed=", ".join(get_args(alias)),
+                fix="Choose one of the allowed values.",
+            )
+            for name, value, alias in (
+                ("method", self.method, Method),
+                ("rotation", self.rotation, Rotation),
+                ("missing", self.missing, Missing),
+            )
+            if value not in get_args(alias)
+        ]
+        problems += [
+            Problem(
+                code=Code.STA_OPTION_RANGE,
+                what=f"The plan's {name} is outside its range.",
+                got=str(value),
+                allowed=f"{low} to {high}",
+                fix="Choose a value inside the range.",
+            )
+            for name, value, low, high in (
+                ("n_factors", 1 if self.n_factors is None else self.n_factors, 1, 100),
+                ("n_datasets", self.n_datasets, 20, 100_000),
+                ("seed", self.seed, 0, 2**32 - 1),
+                ("level", self.level, 0.5, 0.999),
+            )
+            if not low <= value <= high
+        ]
+        if problems:
+            raise StatisticsError(problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decisions as JSON-ready values."""
+        return asdict(self)

@@ -1,0 +1,313 @@
+"""The form of ``results.json``, from which its JSON Schema is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = float | None
+"""A number; null where it cannot be computed."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+Verdict = Literal["sufficient", "insufficient", "indeterminate"]
+
+
+class Closed(BaseModel):
+    """A part in which nothing else stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Statistic(BaseModel):
+    """A statistic with its n, its method and its warnings; each adds its own numbers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    n_persons: Count
+    n_items: Count
+    n_dropped: Count
+    method: str
+    warnings: list[dict[str, Any]]
+
+
+class Interval(Closed):
+    """Limits of an estimate."""
+
+    low: Number
+    high: Number
+    level: float
+    method: str
+
+
+class Estimate(Interval):
+    """A number with its limits."""
+
+    estimate: Number
+
+
+class Instrument(Closed):
+    """What was answered."""
+
+    id: str
+    version: str
+    definition_sha256: Sha256
+    measurement: Literal["reflective", "formative"]
+    n_items: Count
+    n_scales: Count
+
+
+class Input(Closed):
+    """The file that the answers came from."""
+
+    name: str
+    sha256: Sha256
+
+
+class Plan(Closed):
+    """The decisions made before the run."""
+
+    n_factors: int | None
+    method: Literal["minres", "ml"]
+    rotation: Literal["oblimin", "geomin", "promax", "varimax", "quartimax", "none"]
+    missing: Literal["pairwise", "listwise"]
+    n_datasets: Count
+    seed: Count
+    level: float
+
+
+class Structural(Closed):
+    """Answers that say the question does not apply."""
+
+    names: list[str]
+    n_persons: Count
+    treatment: str
+
+
+class Data(Closed):
+    """Who answered what."""
+
+    n_persons: Count
+    n_persons_without_answer: Count
+    n_complete: Count
+    smallest_pairwise_n: Count
+    smallest_pair: list[str]
+    missing_total: dict[str, Count]
+    structural: Structural
+    synthetic: bool
+    analysed_items: list[str]
+    excluded_items: list[str]
+
+
+class Description(Closed):
+    """Moments of an item after reversing."""
+
+    n: Count
+    n_missing: Count
+    mean: Number
+    sd: Number
+    skewness: Number
+    kurtosis: Number
+    minimum: Number
+    maximum: Number
+    floor: Number
+    ceiling: Number
+    method: str
+
+
+class Item(Closed):
+    """One item: its moments, its missing answers by kind, and the count of every code as it was given."""
+
+    scale: str | None
+    reversed: bool
+    analysed: bool
+    description: Description
+    missing: dict[str, Count]
+    distribution: dict[str, Count]
+
+
+class Alpha(Statistic):
+    """Coefficient alpha."""
+
+    estimate: Number
+    standardized: Number
+    mean_inter_item_correlation: Number
+    interval: Interval
+    n_smallest_pair: Count
+
+
+class Omega(Statistic):
+    """Omega total of a one-factor model."""
+
+    estimate: Number
+    interval: Interval
+    loadings: dict[str, Number]
+    average_variance_extracted: Number
+
+
+class ItemAnalysis(Statistic):
+    """Items within their scale."""
+
+    table: dict[str, dict[str, Number]]
+
+
+class AlphaUnder(Closed):
+    """Alpha under one missing rule."""
+
+    rule: Literal["pairwise", "listwise", "pairwise_without_structural"]
+    estimate: Number
+    low: Number
+    high: Number
+    n_persons: Count
+    n_smallest_pair: Count
+
+
+class Scores(Closed):
+    """Scores of a scale in the shown range."""
+
+    n_scored: Count
+    status: dict[str, Count]
+    mean: Number
+    sd: Number
+    minimum: Number
+    lower_quartile: Number
+    median: Number
+    upper_quartile: Number
+    maximum: Number
+    share_lowest: Number
+    share_highest: Number
+    edges: list[float]
+    counts: list[Count]
+    method: str
+
+
+class Scale(Closed):
+    """One scale."""
+
+    items: list[str]
+    reversed: list[str]
+    analysed_items: list[str]
+    item_analysis: ItemAnalysis | None
+    alpha: Alpha | None
+    omega: Omega | None
+    sensitivity: list[AlphaUnder]
+    scores: Scores
+
+
+class KaiserMeyerOlkin(Statistic):
+    """Sampling adequacy."""
+
+    overall: Number
+    per_item: dict[str, Number]
+
+
+class Bartlett(Statistic):
+    """Test of sphericity."""
+
+    chi_square: Number
+    df: Count
+    p_value: Number
+
+
+class Parallel(Statistic):
+    """Parallel analysis."""
+
+    n_factors: Count
+    eigenvalues: list[float]
+    reference_mean: list[float]
+    reference_percentile: list[float]
+    n_datasets: Count
+
+
+class Efa(Statistic):
+    """Exploratory factor analysis."""
+
+    loadings: dict[str, dict[str, Number]]
+    phi: dict[str, dict[str, Number]]
+    communalities: dict[str, Number]
+    uniquenesses: dict[str, Number]
+    chi_square: Number
+    df: int
+    p_value: Number
+    rmsea: Estimate
+    tli: Number
+    srmr: Number
+    bic: Number
+    n_factors: Count
+    converged: bool
+
+
+class Structure(Closed):
+    """All items together."""
+
+    status: Literal["exploratory"]
+    items: list[str]
+    n_persons: Count
+    n_factors: Count
+    n_factors_from: Literal["plan", "scales", "parallel_analysis"]
+    kaiser_meyer_olkin: KaiserMeyerOlkin | None
+    bartlett_sphericity: Bartlett | None
+    parallel_analysis: Parallel | None
+    efa: Efa | None
+
+
+class Replication(Closed):
+    """One quantity from two programs."""
+
+    quantity: str
+    of: str
+    ours: float
+    theirs: float
+    difference: float
+    tolerance: float
+    agrees: bool
+    peer: str
+    peer_version: str
+    n_persons: Count
+    note: str
+
+
+class Rating(Closed):
+    """One measurement property."""
+
+    measurement_property: str
+    scale: str | None
+    verdict: Verdict
+    rule: str
+    evidence: dict[str, Number]
+    sample: str
+    reason: str
+
+
+class NotComputed(Closed):
+    """A statistic that is absent, and why."""
+
+    statistic: str
+    scale: str | None
+    problems: list[dict[str, Any]]
+
+
+class Results(Closed):
+    """Every number of a validation run. Nothing is rounded; null is a number that cannot be computed."""
+
+    format: Literal["eot-validation-results"]
+    format_version: Literal[1]
+    versions: dict[str, str]
+    instrument: Instrument
+    input: Input | None
+    plan: Plan
+    data: Data
+    items: dict[str, Item]
+    scales: dict[str, Scale]
+    structure: Structure | None
+    replication: list[Replication]
+    ratings: list[Rating]
+    not_computed: list[NotComputed]
+    warnings: list[dict[str, Any]]
+    content_sha256: Sha256
+    seconds: dict[str, float]
+
+
+def results_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``results.json``, as ``docs/schema/results.schema.json`` holds it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Results.model_json_schema()}
