@@ -1,0 +1,233 @@
+"""``eot validate``: from a file of answers to a validation report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolkit.cli.console import messages, output, show_problems
+from toolkit.errors import ToolkitError
+from toolkit.validation.plan import Method, Missing, Rotation, ValidationPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.instruments.instrument import Instrument
+    from toolkit.validation.run import Progress, ValidationRun
+
+_DEFAULT = ValidationPlan()
+
+
+def validate(
+    instrument: Annotated[str, typer.Option(help="Name such as eomhs@1.0.0, or a folder of one version.")],
+    responses: Annotated[Path, typer.Option(help="CSV file: a header row, then one row for each respondent.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report; an earlier report in it is replaced.")],
+    catalog: Annotated[Path | None, typer.Option(help="One more catalog folder to find the instrument in.")] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
+    ] = None,
+    missing_codes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--missing",
+            metavar="CODE[=NAME]",
+            help="A code that means unanswered, or one of the instrument's missing codes by name, such as "
+            "98=dont_know. May be repeated.",
+        ),
+    ] = None,
+    factors: Annotated[
+        int | None, typer.Option(min=1, help="Factors to extract; the number of scales otherwise.")
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How factors are extracted.")] = _DEFAULT.method,
+    rotation: Annotated[Rotation, typer.Option(help="How factors are rotated.")] = _DEFAULT.rotation,
+    missing_rule: Annotated[
+        Missing, typer.Option(help="Who counts in a correlation: who answered both items, or all items.")
+    ] = _DEFAULT.missing,
+    datasets: Annotated[int, typer.Option(min=20, help="Random data sets of the parallel analysis.")] = (
+        _DEFAULT.n_datasets
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")] = _DEFAULT.seed,
+    level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level of the intervals.")] = (
+        _DEFAULT.level
+    ),
+    language: Annotated[str | None, typer.Option(help="Language of the item texts in the report.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds other files too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write what was done as JSON.")] = False,
+) -> None:
+    """Write a validation report: report.html, results.json and tables as CSV."""
+    renamed = _renamed(rename or [])
+    recoded = _recoded(missing_codes or [])
+    plan = ValidationPlan(
+        n_factors=factors,
+        method=method,
+        rotation=rotation,
+        missing=missing_rule,
+        n_datasets=datasets,
+        seed=seed,
+        level=level,
+    )
+    # Before numpy is loaded: on matrices of some dozen items, more threads cost more than they give.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from toolkit.storage.folders import check_place, write_atomically
+
+    check_place(out, force=force)
+    run, ignored, files = _validated(instrument, responses, catalog, id_column, renamed, recoded, plan, language)
+    # Only the writing is in here, so that no other error is taken for one of the folder.
+    with write_atomically(out, force=force) as folder:
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    written = [out / name for name in files]
+    _tell(run, ignored, written, renamed, as_json=as_json)
+
+
+def _validated(
+    reference: str,
+    responses: Path,
+    catalog: Path | None,
+    id_column: str | None,
+    renamed: Mapping[str, str],
+    recoded: Mapping[int | str, str | None],
+    plan: ValidationPlan,
+    language: str | None,
+) -> tuple[ValidationRun, Sequence[str], Mapping[str, str]]:
+    """Read, validate and make the files of the report."""
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=messages(), transient=True) as bar:
+        task = bar.add_task("Reading the answers", total=None)
+
+        def progress(step: int, n_steps: int, label: str) -> None:
+            bar.update(task, completed=step + 1, total=n_steps + 2, description=label)
+
+        instrument = _load(reference, catalog)
+        from toolkit.reporting.validation_report import report_language, validation_report_files
+        from toolkit.storage.response_files import read_responses
+
+        spoken = report_language(instrument, language)
+        frame = read_responses(
+            responses, instrument, id_column=id_column, rename=renamed, missing_codes=recoded or None
+        )
+        from toolkit.reporting.charts import warm_up
+
+        renderer = warm_up()
+        try:
+            run = _run(instrument, frame, responses, renamed, plan, progress)
+            bar.update(task, description="Writing the report")
+            files = validation_report_files(run, language=spoken)
+        finally:
+            renderer.join()
+    return run, frame.attrs["ignored_columns"], files
+
+
+def _load(reference: str, catalog: Path | None) -> Instrument:
+    """Load the instrument: a folder when there is one, a name in the catalogs otherwise."""
+    from toolkit.instruments.catalog import Catalog, default_catalog, load
+
+    if Path(reference).exists():
+        return load(Path(reference))
+    known = default_catalog()
+    return load(reference, catalog=Catalog((*known.folders, catalog)) if catalog is not None else known)
+
+
+def _run(
+    instrument: Instrument,
+    frame: pd.DataFrame,
+    responses: Path,
+    renamed: Mapping[str, str],
+    plan: ValidationPlan,
+    progress: Progress,
+) -> ValidationRun:
+    """Validate; a refusal names the file and its column."""
+    from toolkit.storage.response_files import sha256_of
+    from toolkit.validation.run import InputFile
+    from toolkit.validation.run import validate as validated
+
+    source = InputFile(name=responses.name, sha256=sha256_of(responses))
+    try:
+        return validated(instrument, frame, plan=plan, source=source, progress=progress)
+    except ToolkitError as error:
+        column_of = {new: old for old, new in renamed.items()}
+        raise type(error)(
+            replace(
+                problem,
+                file=problem.file or str(responses),
+                column=problem.column or (column_of.get(problem.item, problem.item) if problem.item else None),
+            )
+            for problem in error.problems
+        ) from None
+
+
+def _tell(
+    run: ValidationRun, ignored: Sequence[str], written: list[Path], renamed: Mapping[str, str], *, as_json: bool
+) -> None:
+    """Say what was done, where it is, and what must be known."""
+    column_of = {new: old for old, new in renamed.items()}
+    name = run.source.name if run.source else None
+    known = [
+        replace(
+            problem,
+            file=problem.file or name,
+            column=problem.column or (column_of.get(problem.item, problem.item) if problem.item else None),
+        )
+        for problem in [
+            *(problem for _, _, problem in run.warnings),
+            *(problem for absent in run.not_computed for problem in absent.problems),
+        ]
+    ]
+    known = list(dict.fromkeys(known))
+    if as_json:
+        done = {
+            "instrument": run.instrument.name,
+            "n_persons": run.data.n_persons,
+            "content_sha256": run.to_dict()["content_sha256"],
+            "files": [str(path) for path in written],
+            "ignored_columns": list(ignored),
+            "notes": [{"code": str(problem.code), "message": str(problem)} for problem in known],
+        }
+        output().print(json.dumps(done, indent=2, ensure_ascii=False), soft_wrap=True)
+        return
+    show_problems(known, style="yellow")
+    if ignored:
+        messages().print(f"Columns that were not used: {', '.join(ignored)}.", soft_wrap=True)
+    console = output()
+    console.print(
+        f"Validated {run.instrument.name} on {run.data.n_persons} respondents in {sum(run.seconds.values()):.1f} s.",
+        soft_wrap=True,
+    )
+    console.print(f"Report:  {written[0]}", soft_wrap=True)
+    console.print(f"Numbers: {written[1]}", soft_wrap=True)
+    console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)
+
+
+def _renamed(pairs: Sequence[str]) -> dict[str, str]:
+    """Read ``OLD=NEW`` pairs."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        old, mark, new = pair.rpartition("=")
+        if not (mark and old.strip() and new.strip()):
+            raise typer.BadParameter(f"'{pair}' is not OLD=NEW, such as q1=HB1", param_hint="--map")
+        found[old.strip()] = new.strip()
+    return found
+
+
+def _recoded(codes: Sequence[str]) -> dict[int | str, str | None]:
+    """Read missing codes: ``-99``, or ``98=dont_know``."""
+    found: dict[int | str, str | None] = {}
+    for code in codes:
+        written, mark, name = code.partition("=")
+        if not written.strip() or (mark and not name.strip()):
+            raise typer.BadParameter(f"'{code}' is not CODE or CODE=NAME, such as -99", param_hint="--missing")
+        found[written.strip()] = name.strip() or None
+    return found

@@ -1,0 +1,121 @@
+"""Staff see the waves, make invitation links, end a wave and save its answers (demonstration only for now)."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from toolkit.collection.export import export_frame
+from toolkit.collection.ports import Service, Unit, Wave
+from toolkit.errors import ToolkitError
+from toolkit.instruments.codebook import codebook
+from toolkit.ui import theme
+from toolkit.ui.pages.notice import choose_language
+from toolkit.ui.session import site_address
+from toolkit.ui.words import words
+from toolkit.wiring import services
+
+LINKS = "made_links"
+MOST_LINKS = 500
+
+
+def allowed() -> bool:
+    """Return whether staff pages may be served: only in a demonstration, only to this computer."""
+    return services().settings.demo and st.context.ip_address in (None, "127.0.0.1", "::1")
+
+
+def show() -> None:
+    """Show the page."""
+    language = choose_language()
+    say = words(language)
+    theme.announce_page(title=say["staff_heading"], language=language, focus=False)
+    theme.heading(say["staff_heading"])
+    if not allowed():
+        st.error(say["staff_refused"])
+        return
+    st.warning(say["staff_demo"])
+    every = services().waves.all()
+    if not every:
+        st.info(say["staff_none"])
+    for wave, service, units in every:
+        with st.container(border=True):
+            _wave(wave, service, units, say, language)
+
+
+def _wave(wave: Wave, service: Service, units: tuple[Unit, ...], say: dict[str, str], language: str) -> None:
+    st.subheader(wave.name, anchor=False)
+    instrument = services().catalog.load(wave.instrument)
+    text = instrument.texts[language if language in instrument.texts else instrument.languages[0]]
+    facts = {
+        say["staff_service"]: service.name,
+        say["staff_instrument"]: f"{text.title} ({wave.instrument})",
+        say["staff_status"]: say[f"staff_status_{wave.status}"],
+        say["staff_invited"]: str(services().waves.n_invited(wave.id)),
+    }
+    theme.facts(facts)
+    if wave.status == "frozen":
+        _export(wave, say)
+    else:
+        st.text(say["staff_open_wave"])
+        _invite(wave, units, say)
+        _freeze(wave, say)
+
+
+def _invite(wave: Wave, units: tuple[Unit, ...], say: dict[str, str]) -> None:
+    with st.form(f"invite-{wave.id}"):
+        st.markdown(f"**{say['staff_invite']}**")
+        unit = st.selectbox(say["staff_unit"], units, format_func=lambda unit: unit.name)
+        number = st.number_input(say["staff_number"], min_value=1, max_value=MOST_LINKS, value=1)
+        if st.form_submit_button(say["staff_make"]) and unit is not None:
+            tokens = services().waves.invite(wave.id, unit.id, int(number))
+            st.session_state[LINKS] = (wave.id, unit.name, tokens)
+    made = st.session_state.get(LINKS)
+    if made is None or made[0] != wave.id:
+        return
+    _, unit_name, tokens = made
+    links = pd.DataFrame({"unit": unit_name, "link": [_link(token) for token in tokens]})
+    st.info(say["staff_links"])
+    st.dataframe(links, hide_index=True)
+    csv = links.to_csv(index=False)
+    st.download_button(say["staff_links_file"], csv, file_name="invitations.csv", mime="text/csv", on_click="ignore")
+    st.link_button(say["staff_open_link"], _link(tokens[0]))
+
+
+def _link(token: str) -> str:
+    return f"{site_address()}/i/{token}"
+
+
+def _freeze(wave: Wave, say: dict[str, str]) -> None:
+    with st.expander(say["staff_freeze"]):
+        st.text(say["staff_freeze_text"])
+        sure = st.checkbox(say["staff_freeze_sure"], key=f"sure-{wave.id}")
+        if st.button(say["staff_freeze"], key=f"freeze-{wave.id}", disabled=not sure):
+            try:
+                services().waves.freeze(wave.id)
+            except ToolkitError as error:
+                st.error(str(error))
+            else:
+                st.rerun()
+
+
+def _export(wave: Wave, say: dict[str, str]) -> None:
+    st.markdown(f"**{say['staff_export']}**")
+    instrument = services().catalog.load(wave.instrument)
+    try:
+        _, responses, units = services().waves.frozen_responses(wave.id)
+        answers = export_frame(instrument, wave, responses, units)
+    except ToolkitError as error:
+        st.info(str(error))
+        return
+    for label, name, frame in (
+        ("staff_export_answers", "answers", answers),
+        ("staff_export_codebook", "codebook", codebook(instrument)),
+    ):
+        st.download_button(
+            say[label],
+            frame.to_csv(index=False),
+            file_name=f"{wave.id}-{name}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            key=f"{name}-{wave.id}",
+        )
