@@ -89,7 +89,8 @@ class Walker:
     # --- with the keyboard alone
 
     def tab_to(self, target: str) -> None:
-        """Press Tab until the focus is inside the target, as a keyboard user would."""
+        """Press Tab until the focus is inside the target, as a keyboard user would who sees it on the page."""
+        self.page.locator(target).first.wait_for()
         for _ in range(MOST_TABS):
             if self.page.evaluate(f"!!{ACTIVE}.closest({target!r})"):
                 return

@@ -66,6 +66,8 @@ class Scale(Strict):
     items: Annotated[tuple[ItemCode, ...], Field(min_length=1, strict=False)]
     reversed: Annotated[tuple[ItemCode, ...], Field(strict=False)] = ()
     minimum_answered: Annotated[int, Field(ge=1)]
+    rates_leader: bool = False
+    """True where the items rate one person, the unit's leader; a unit's result is then shown at a higher floor."""
 
 
 class Scoring(Strict):
