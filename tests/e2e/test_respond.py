@@ -57,6 +57,7 @@ def test_with_the_keyboard_alone_through_reload_kill_and_change_of_language(serv
     expect(page.locator(".st-key-begin button")).to_be_enabled()
     walker.press("begin")
     page.locator('[class*="st-key-question-"]').first.wait_for()
+    expect(page.locator("#page-heading")).to_be_focused()
 
     given: dict[str, int] = {}
 
