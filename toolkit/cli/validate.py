@@ -119,7 +119,7 @@ def _validated(
         frame = read_responses(
             responses, instrument, id_column=id_column, rename=renamed, missing_codes=recoded or None
         )
-        from toolkit.reporting.charts import warm_up
+        from toolkit.reporting.drawing import warm_up
 
         renderer = warm_up()
         try:

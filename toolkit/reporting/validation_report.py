@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from toolkit.errors import Code, DefinitionError, Problem
 from toolkit.reporting import narrative
-from toolkit.reporting.charts import validation_charts
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
+from toolkit.reporting.validation_charts import validation_charts
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
