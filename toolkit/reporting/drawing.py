@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def stacked_bars(
     answers: Sequence[str],
     title: str,
     diverging: bool = False,
+    letters: int | None = None,
 ) -> alt.LayerChart:
     """Draw one bar for each item, cut by its answers from the lowest to the highest.
 
@@ -175,6 +177,8 @@ def stacked_bars(
         Title of the axis.
     diverging : bool
         Put the middle of the answers on one line, so that agreement goes to the right and disagreement to the left.
+    letters : int, optional
+        Break the words into lines of so many letters, for a chart that narrow screens show too.
 
     Returns
     -------
@@ -222,12 +226,14 @@ def stacked_bars(
     labels = base.mark_text(yOffset=9).encode(
         x=alt.X("middle:Q"), text=alt.Text("label:N"), color=alt.Color("ink:N", scale=None)
     )
+    lines = {item: wrap(words[item], letters) if letters else [words[item]] for item in counts}
+    most = max(map(len, lines.values()), default=1)
     questions = (
-        alt.Chart(data([{"item": item, "text": words[item]} for item in counts]))
-        .mark_text(align="left", baseline="bottom", yOffset=-2, fontSize=12.5, limit=WIDTH)
+        alt.Chart(data([{"item": item, "text": "\n".join(lines[item])} for item in counts]))
+        .mark_text(align="left", baseline="bottom", yOffset=-2, fontSize=12.5, limit=WIDTH, lineBreak="\n")
         .encode(y=alt.Y("item:N", sort=list(counts), axis=None), x=alt.value(0), text=alt.Text("text:N"))
     )
-    chart: alt.LayerChart = (bars + labels + questions).properties(width=WIDTH, height=alt.Step(46))
+    chart: alt.LayerChart = (bars + labels + questions).properties(width=WIDTH, height=alt.Step(46 + 15 * (most - 1)))
     return chart
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from toolkit.reporting.words import ABSENT, number
+
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
 
@@ -40,6 +42,8 @@ class Table:
         Columns that name the row.
     note : str
         What must be known about the numbers.
+    language : str
+        Language in which the page writes numbers.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Table:
     hidden: tuple[str, ...] = ()
     n_labels: int = 1
     note: str = ""
+    language: str = "en"
 
     @property
     def columns(self) -> list[tuple[str, str, bool]]:
@@ -66,7 +71,7 @@ class Table:
         columns = [self.frame[column].tolist() for column, _, _ in self.columns]
         decimals = [self.decimals.get(column, 0) for column, _, _ in self.columns]
         return [
-            [shown(value, places) for value, places in zip(row, decimals, strict=True)]
+            [shown(value, places, self.language) for value, places in zip(row, decimals, strict=True)]
             for row in zip(*columns, strict=True)
         ]
 
@@ -82,19 +87,16 @@ class Table:
         return pd.api.types.is_numeric_dtype(self.frame[column]) and not pd.api.types.is_bool_dtype(self.frame[column])
 
 
-def shown(value: Any, decimals: int = 0) -> str:
+def shown(value: Any, decimals: int = 0, language: str = "en") -> str:
     """Write one cell for a page: rounded, a dash for what is absent, yes and no for truth values."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "\N{EN DASH}"
+        return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        text = f"{value:,.{decimals}f}"
-        if decimals and float(text.replace(",", "")) == 0 and value != 0 and decimals >= 6:
+        if decimals >= 6 and value != 0 and round(value, decimals) == 0:
             return f"{value:.1e}".replace("-", "\N{MINUS SIGN}")
-        if float(text.replace(",", "")) == 0:
-            text = text.removeprefix("-")
-        return text.replace("-", "\N{MINUS SIGN}")
+        return number(value, language, decimals)
     return str(value)
 
 

@@ -1,0 +1,101 @@
+"""Names that people know, in place of the identifiers that a comparison holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolkit.reporting.words import number, percent, report_words
+
+if TYPE_CHECKING:
+    from toolkit.comparison import Comparison
+    from toolkit.instruments.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """How a page calls groups, waves, scales and items, in the reader's language.
+
+    Attributes
+    ----------
+    language : str
+        Language of the words.
+    groups : mapping of str to str
+        Names of services and units by identifier.
+    waves : mapping of str to str
+        Names of waves by identifier, in order.
+    scales : mapping of str to str
+        Names of scales by code.
+    items : mapping of str to str
+        Sentences of items by code.
+    """
+
+    language: str
+    groups: Mapping[str, str]
+    waves: Mapping[str, str]
+    scales: Mapping[str, str]
+    items: Mapping[str, str]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """The words of charts, tables and sentences."""
+        return report_words(self.language)
+
+    def group(self, kind: str, group: str) -> str:
+        """Return the name of a service or unit, or the word for all services together."""
+        return self.words["all"] if kind == "all" else self.groups.get(group, group)
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """Write a number."""
+        return number(float(value), self.language, decimals)
+
+    def signed(self, value: float) -> str:
+        """Write a difference with its sign."""
+        text = number(float(value), self.language, 1)
+        return f"+{text}" if value > 0 else text
+
+    def level(self, level: float) -> str:
+        """Write the level of an interval."""
+        return percent(level, self.language)
+
+    def why(self, comparison: Comparison, row: Mapping[str, Any]) -> str:
+        """Say in words why a change or a line is not shown."""
+        return self.words[f"why_{row['reason']}"].format(**versions_between(comparison, row))
+
+
+def versions_between(comparison: Comparison, row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions that stand at both ends of a row that goes from wave to wave."""
+    table = comparison.breaks
+    found = table[
+        (table["scale"] == row["scale"])
+        & (table["wave_from"] == row["wave_from"])
+        & (table["wave_to"] == row["wave_to"])
+    ]
+    if found.empty:
+        return {"version_from": "", "version_to": ""}
+    first = found.iloc[0]
+    return {"version_from": str(first["version_from"]), "version_to": str(first["version_to"])}
+
+
+def labels_of(
+    instruments: Sequence[Instrument], *, language: str, groups: Mapping[str, str], waves: Mapping[str, str]
+) -> Labels:
+    """Return the labels of the versions of one instrument; the newest version that knows a name gives it.
+
+    Parameters
+    ----------
+    instruments : sequence of Instrument
+        Versions, oldest first.
+    language : str
+        Language of the page; an instrument without it is quoted in its original language.
+    groups, waves : mapping of str to str
+        Names by identifier.
+    """
+    scales: dict[str, str] = {}
+    items: dict[str, str] = {}
+    for instrument in instruments:
+        text = instrument.texts[language if language in instrument.texts else instrument.languages[0]]
+        scales |= {code: text.scales[code].name if code in text.scales else code for code in instrument.scales}
+        items |= {code: item.text for code, item in text.items.items()}
+    return Labels(language=language, groups=groups, waves=waves, scales=scales, items=items)
