@@ -130,6 +130,9 @@ class Code(StrEnum):
     COL_RECEIPT_UNKNOWN = "COL_RECEIPT_UNKNOWN"
     COL_TOO_FEW_TO_EXPORT = "COL_TOO_FEW_TO_EXPORT"
 
+    # CMP_: disclosure and comparison
+    CMP_FLOOR = "CMP_FLOOR"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -234,3 +237,9 @@ class CollectionError(ToolkitError):
     """A respondent's or a wave's step is not allowed now."""
 
     exit_code = 7
+
+
+class ComparisonError(ToolkitError):
+    """Results cannot be compared, or may not leave, as asked."""
+
+    exit_code = 8
