@@ -132,6 +132,8 @@ class Code(StrEnum):
 
     # CMP_: disclosure and comparison
     CMP_FLOOR = "CMP_FLOOR"
+    CMP_AUDIT_SIZES = "CMP_AUDIT_SIZES"
+    CMP_AUDIT_UNDECIDED = "CMP_AUDIT_UNDECIDED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,4 +234,7 @@ class ResponseRates:
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as JSON-ready values."""
     plain = table.astype("object")
-    return [dict(row) for row in plain.where(plain.notna(), None).to_dict(orient="records")]
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in plain.where(plain.notna(), None).to_dict(orient="records")
+    ]

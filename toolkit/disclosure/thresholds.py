@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 from toolkit.errors import Code, ComparisonError, Problem
@@ -47,6 +47,8 @@ class Policy:
     --------
     >>> Policy().floor("mean"), Policy().floor("mean", rates_leader=True), Policy(floor_mean=8).floor("mean")
     (5, 10, 8)
+    >>> Policy(floor_mean=8).lowest("mean")
+    5
     """
 
     floor_mean: int = FLOOR_FOR_CELLS
@@ -59,13 +61,17 @@ class Policy:
             Problem(
                 code=Code.CMP_FLOOR,
                 what="A floor cannot be lower than its default.",
-                key=field.name,
-                got=repr(value),
-                allowed=f"a whole number, {field.default} or more",
+                key=name,
+                got=repr(floor),
+                allowed=f"a whole number, {lowest} or more",
                 fix="Raise the floor, or leave it out.",
             )
-            for field in fields(self)
-            if type(value := getattr(self, field.name)) is not int or value < field.default
+            for name, (floor, lowest) in {
+                "floor_mean": (self.floor_mean, FLOOR_FOR_CELLS),
+                "floor_distribution": (self.floor_distribution, FLOOR_FOR_DISTRIBUTIONS),
+                "floor_leader": (self.floor_leader, FLOOR_FOR_LEADERS),
+            }.items()
+            if type(floor) is not int or floor < lowest
         ]
         if problems:
             raise ComparisonError(problems)
@@ -74,3 +80,7 @@ class Policy:
         """Return the floor of one kind of cell; a cell that rates a leader has the higher of both floors."""
         floor = self.floor_mean if kind == "mean" else self.floor_distribution
         return max(floor, self.floor_leader) if rates_leader else floor
+
+    def lowest(self, kind: CellKind, *, rates_leader: bool = False) -> int:
+        """Return the lowest floor that any deployment may have for a kind of cell."""
+        return Policy().floor(kind, rates_leader=rates_leader)
