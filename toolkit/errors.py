@@ -46,6 +46,10 @@ class Code(StrEnum):
     DEF_RELEASED_ALREADY = "DEF_RELEASED_ALREADY"
     DEF_LANGUAGE_ABSENT = "DEF_LANGUAGE_ABSENT"
     DEF_EXISTS = "DEF_EXISTS"
+    DEF_SMALL_BUMP = "DEF_SMALL_BUMP"
+    DEF_CODE_REUSED = "DEF_CODE_REUSED"
+    DEF_EVIDENCE = "DEF_EVIDENCE"
+    DEF_LINKING = "DEF_LINKING"
 
     # RSP_: response files and frames
     RSP_FILE_NOT_FOUND = "RSP_FILE_NOT_FOUND"
@@ -129,6 +133,11 @@ class Code(StrEnum):
     COL_UNKNOWN_ANSWER = "COL_UNKNOWN_ANSWER"
     COL_RECEIPT_UNKNOWN = "COL_RECEIPT_UNKNOWN"
     COL_TOO_FEW_TO_EXPORT = "COL_TOO_FEW_TO_EXPORT"
+
+    # CMP_: disclosure and comparison
+    CMP_FLOOR = "CMP_FLOOR"
+    CMP_AUDIT_SIZES = "CMP_AUDIT_SIZES"
+    CMP_AUDIT_UNDECIDED = "CMP_AUDIT_UNDECIDED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,3 +243,9 @@ class CollectionError(ToolkitError):
     """A respondent's or a wave's step is not allowed now."""
 
     exit_code = 7
+
+
+class ComparisonError(ToolkitError):
+    """Results cannot be compared, or may not leave, as asked."""
+
+    exit_code = 8

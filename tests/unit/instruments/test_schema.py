@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from toolkit.instruments import schema
+from toolkit.instruments.parsing import PATTERNS_IN_WORDS
 from toolkit.instruments.definition import Definition
 from toolkit.instruments.text import Text
 
@@ -50,4 +51,4 @@ def test_every_pattern_of_the_models_is_explained_in_words() -> None:
     patterns = set()
     for model in (Definition, Text):
         patterns |= set(re.findall(r'"pattern": "((?:[^"\\]|\\.)*)"', json.dumps(model.model_json_schema())))
-    assert {json.loads(f'"{pattern}"') for pattern in patterns} == set(schema.PATTERNS_IN_WORDS)
+    assert {json.loads(f'"{pattern}"') for pattern in patterns} == set(PATTERNS_IN_WORDS)
