@@ -126,11 +126,11 @@ def rates_table(rates: ResponseRates, *, wave: str, parent: str | None, labels: 
 def shares_table(
     distributions: Distributions, *, scale: str, items: Sequence[str], kind: str, group: str, wave: str, labels: Labels
 ) -> Table:
-    """List how the items of a scale were answered by one group in one wave: a row for each item, a column for each code."""
+    """List how one group answered the items of a scale in one wave: a row for each item, a column for each code."""
     rows = shares_of(distributions, items=items, kind=kind, group=group, wave=wave)
     shares = rows.pivot_table(index="item", columns="code", values="share", dropna=False, observed=False) * 100
-    shares = shares.reindex(items)
-    n = rows.drop_duplicates("item").set_index("item")["n"].reindex(items)
+    shares = shares.reindex(list(items))
+    n = rows.drop_duplicates("item").set_index("item")["n"].reindex(list(items))
     frame = pd.DataFrame({"item": [labels.items[item] for item in items], "n": n.to_numpy()})
     for code in shares.columns:
         frame[str(int(code))] = shares[code].to_numpy()
