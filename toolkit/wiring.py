@@ -19,6 +19,7 @@ from toolkit.settings import Settings
 from toolkit.storage.engine import keep_private, open_engine
 from toolkit.storage.migrate import migrate
 from toolkit.storage.response_store import SqlStore
+from toolkit.validation.jobs import Jobs, ThreadedJobs
 
 SHORTEST_KEY = 32
 
@@ -33,6 +34,7 @@ class Services:
     store: SqlStore
     responding: Responding
     waves: Waves
+    jobs: Jobs
 
 
 def wire(settings: Settings) -> Services:
@@ -54,6 +56,7 @@ def wire(settings: Settings) -> Services:
         store=store,
         responding=Responding(store, instruments, secret, idle_seconds=60.0 * settings.idle_minutes),
         waves=Waves(store, instruments, secret),
+        jobs=ThreadedJobs(),
     )
 
 

@@ -22,9 +22,8 @@ from toolkit.ui.pages import notice
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Services]:
     wired = wiring.wire(Settings(database_url=f"sqlite:///{tmp_path / 'eot.db'}"))
     monkeypatch.setattr(wiring, "services", lambda: wired)
-    for page in ("respond", "withdraw", "waves"):
-        monkeypatch.setattr(f"toolkit.ui.pages.{page}.services", lambda: wired)
-    monkeypatch.setattr("toolkit.ui.answering.services", lambda: wired)
+    for module in ("pages.respond", "pages.withdraw", "pages.waves", "answering", "staff"):
+        monkeypatch.setattr(f"toolkit.ui.{module}.services", lambda: wired)
     yield wired
     wired.engine.dispose()
 
@@ -100,7 +99,7 @@ def test_every_refused_link_has_a_notice() -> None:
 
 
 def test_pages_have_an_address_each() -> None:
-    assert set(shell.PAGES) == {"", "withdraw", "staff"}
+    assert set(shell.PAGES) == {"", "withdraw", "staff", "validation"}
 
 
 @pytest.mark.parametrize(

@@ -74,13 +74,15 @@ def sha256_of(path: Path | str) -> str:
     return hashlib.sha256(_bytes(Path(path))).hexdigest()
 
 
-def read_csv(path: Path | str) -> pd.DataFrame:
+def read_csv(path: Path | str, *, content: bytes | None = None) -> pd.DataFrame:
     """Read a CSV file into a frame of text.
 
     Parameters
     ----------
     path : path or str
         A file with one header row; separated by commas, semicolons or tabs; UTF-8 with or without a mark.
+    content : bytes, optional
+        The bytes of a file that is not on this disk, such as an uploaded one; ``path`` is then only its name.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def read_csv(path: Path | str) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    records = _records(_text(_bytes(path), path), path)
+    records = _records(_text(_bytes(path) if content is None else content, path), path)
     index: pd.Index[int] = pd.RangeIndex(2, len(records.rows) + 2, name="row")
     if records.rows[-1] != len(records.rows) + 1:
         index = pd.Index(records.rows, name="row")
@@ -110,6 +112,7 @@ def read_responses(
     path: Path | str,
     instrument: Instrument,
     *,
+    content: bytes | None = None,
     id_column: str | None = None,
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
@@ -122,6 +125,8 @@ def read_responses(
         The file, as :func:`read_csv` takes it.
     instrument : Instrument
         The instrument that was answered.
+    content : bytes, optional
+        The bytes of a file that is not on this disk, as :func:`read_csv` takes them.
     id_column : str, optional
         The column with the respondent ids.
     rename : mapping of str to str, optional
@@ -144,7 +149,7 @@ def read_responses(
     from toolkit.instruments.responses import read_frame
 
     path = Path(path)
-    frame = read_csv(path)
+    frame = read_csv(path, content=content)
     _refuse_dates(frame, instrument, rename or {}, path)
     return read_frame(
         frame, instrument, id_column=id_column, rename=rename, missing_codes=missing_codes, file=str(path)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from toolkit.ui import theme
-from toolkit.ui.pages import respond, waves, withdraw
+from toolkit.ui.pages import respond, validation, waves, withdraw
 
 PAGES = {
     "": respond.show,
     "withdraw": withdraw.show,
     "staff": waves.show,
+    "validation": validation.show,
 }
 """Every page by its address."""
 

@@ -44,6 +44,15 @@ STYLE = """
   max-width: 100%; box-sizing: border-box; overflow-wrap: anywhere}
 .eot-later button {font: inherit; color: inherit; background: none; border: 0; padding: .4rem 0;
   text-decoration: underline; cursor: pointer; min-height: 2rem}
+.eot-staff ul {display: flex; flex-wrap: wrap; gap: .25rem .5rem; list-style: none; margin: 0; padding: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent)}
+.eot-staff li {margin: 0}
+.eot-staff a {display: block; padding: .45rem .7rem; text-decoration: none; border-bottom: 3px solid transparent}
+.eot-staff a:hover {text-decoration: underline}
+.eot-problems {padding-left: 1.6rem; margin: 0}
+.eot-problems li {margin: 0 0 .8rem; overflow-wrap: anywhere}
+.eot-problems code {font-size: .85em}
+.eot-staff a[aria-current] {color: inherit !important; font-weight: 600; border-bottom-color: var(--eot-accent)}
 @media (min-width: 48rem) {
 GRIDS
 }

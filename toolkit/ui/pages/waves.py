@@ -9,31 +9,20 @@ from toolkit.collection.export import export_frame
 from toolkit.collection.ports import Service, Unit, Wave
 from toolkit.errors import ToolkitError
 from toolkit.instruments.codebook import codebook
-from toolkit.ui import theme
-from toolkit.ui.pages.notice import choose_language
+from toolkit.ui import staff, theme
 from toolkit.ui.session import site_address
-from toolkit.ui.words import words
 from toolkit.wiring import services
 
 LINKS = "made_links"
 MOST_LINKS = 500
 
 
-def allowed() -> bool:
-    """Return whether staff pages may be served: only in a demonstration, only to this computer."""
-    return services().settings.demo and st.context.ip_address in (None, "127.0.0.1", "::1")
-
-
 def show() -> None:
     """Show the page."""
-    language = choose_language()
-    say = words(language)
-    theme.announce_page(title=say["staff_heading"], language=language, focus=False)
-    theme.heading(say["staff_heading"])
-    if not allowed():
-        st.error(say["staff_refused"])
+    opened = staff.open_page("staff")
+    if opened is None:
         return
-    st.warning(say["staff_demo"])
+    language, say = opened
     every = services().waves.all()
     if not every:
         st.info(say["staff_none"])
