@@ -13,6 +13,9 @@ from toolkit.ui.words import words
 from toolkit.wiring import services
 
 PAGES = {
+    "overview": "overview_heading",
+    "unit": "unit_heading",
+    "change": "change_heading",
     "staff": "staff_heading",
     "validation": "validation_heading",
 }
