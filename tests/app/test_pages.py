@@ -55,8 +55,8 @@ def test_a_page_without_a_link_welcomes(services: wiring.Services, monkeypatch: 
 def test_an_answer_is_in_the_database_before_it_is_called_saved(
     services: wiring.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, units = services.waves.add_service("Service", ["Unit"])
-    wave = services.waves.add_wave(service, "Wave", "eomhs@1.0.0")
+    _, units = services.waves.add_service("Service", ["Unit"])
+    wave = services.waves.add_wave(units, "Wave", "eomhs@1.0.0")
     (token,) = services.waves.invite(wave.id, units[0].id, 1)
     cookie = services.responding.open_link(token)
     monkeypatch.setattr("toolkit.ui.pages.respond.cookie", lambda: cookie)

@@ -1,30 +1,38 @@
-"""``eot store``: waves, invitation links and exports of a database."""
+"""``eot store``: waves, invitation links and exports of a database, and its upkeep."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TextIO
 from urllib.parse import urlsplit
 
 import pandas as pd
 import typer
-from sqlalchemy import make_url
 
 from toolkit.cli.console import output
+from toolkit.cli.store_import import import_file
+from toolkit.cli.store_upkeep import DAY, Database, backup, check, migrate, restore, settings_for
 from toolkit.collection.export import export_frame
 from toolkit.collection.ports import Unit
 from toolkit.errors import Code, Problem, StorageError
 from toolkit.instruments.codebook import codebook
-from toolkit.settings import Settings
+from toolkit.storage.engine import is_server
 from toolkit.storage.folders import check_place, write_atomically
 from toolkit.wiring import Services, wire
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Waves, invitation links and exports of a database.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Waves, invitation links and exports of a database, its backups and checks.",
+)
+for command in (migrate, backup, restore, check):
+    app.command()(command)
+app.command("import")(import_file)
 
-Database = Annotated[str | None, typer.Option(help="Database address; EOT_DATABASE_URL otherwise.")]
 WaveId = Annotated[str, typer.Argument(help="Id of the wave, as eot store waves shows it.")]
 
 
@@ -44,20 +52,20 @@ DEMO_UNITS = ("Community team North", "Community team South", "Inpatient ward")
 DEMO_LINKS_A_UNIT = 10
 
 
-def _services(database: str | None) -> Services:
-    return wire(Settings() if database is None else Settings(database_url=database))
+DEMO_SERVICE = "Demonstration service (synthetic)"
+"""Names the service of the demonstration."""
 
 
 @app.command()
 def demo(database: Database = None, address: Address = LOCAL_APP) -> None:
     """Load one service, three units and one open wave of eomhs, unless they are there already."""
     console = output()
-    services = _services(database)
-    if any(wave.id == DEMO_WAVE for wave, _, _ in services.waves.all()):
+    services = wire(settings_for(database))
+    if any(wave.id == DEMO_WAVE for wave, _ in services.waves.all()):
         console.print("The demonstration is loaded already.")
         return
-    service, units = services.waves.add_service("Demonstration service (synthetic)", DEMO_UNITS)
-    wave = services.waves.add_wave(service, "Demonstration wave", "eomhs@1.0.0", wave_id=DEMO_WAVE)
+    _, units = services.waves.add_service(DEMO_SERVICE, DEMO_UNITS)
+    wave = services.waves.add_wave(units, "Demonstration wave", "eomhs@1.0.0", is_demo=True, wave_id=DEMO_WAVE)
     file = _beside_database(services) / "invitations.csv"
     if file.exists():
         # Links cannot be made again, so those of an earlier database are kept.
@@ -78,28 +86,46 @@ def add_wave(
     service: Annotated[str, typer.Option(help="Name of the service.")],
     unit: Annotated[list[str], typer.Option(help="Name of a unit; repeat it for each unit.")],
     name: Annotated[str, typer.Option(help="Name of the wave, such as 'Spring 2027'.")],
+    on: Annotated[datetime | None, typer.Option(formats=[DAY], help="First day of the wave; today otherwise.")] = None,
     database: Database = None,
 ) -> None:
     """Add an open wave of one questionnaire, and the service and units that are not there yet."""
-    services = _services(database)
+    services = wire(settings_for(database))
     # The questionnaire is found before anything is written.
     services.catalog.load(instrument)
-    added, _ = services.waves.add_service(service, unit)
-    wave = services.waves.add_wave(added, name, instrument)
+    day = None if on is None else on.date()
+    _, units = services.waves.add_service(service, unit, on=day)
+    wave = services.waves.add_wave(units, name, instrument, asked_on=day)
     output().print(f"Added the wave {wave.id} ({wave.instrument}).", soft_wrap=True)
+
+
+@app.command("add-units")
+def add_units(
+    wave: WaveId,
+    service: Annotated[str, typer.Option(help="Name of the service.")],
+    unit: Annotated[list[str], typer.Option(help="Name of a unit; repeat it for each unit.")],
+    database: Database = None,
+) -> None:
+    """Let more units take part in an open wave, of its service or another; those that are not there are added."""
+    services = wire(settings_for(database))
+    day = services.waves.wave(wave).asked_on
+    _, units = services.waves.add_service(service, unit, on=day)
+    services.waves.add_units(wave, units)
+    output().print(f"{len(units)} units of {service} take part.", soft_wrap=True)
 
 
 @app.command()
 def waves(database: Database = None) -> None:
     """List the waves."""
-    services = _services(database)
+    services = wire(settings_for(database))
     console = output()
-    for wave, service, units in services.waves.all():
+    for wave, taking_part in services.waves.all():
         # One line that can be copied from, never cut or wrapped; the names, which may be long, below it.
-        head = (wave.id, wave.status, wave.instrument, f"{services.waves.n_invited(wave.id)} invited")
-        console.print("  ".join(head), soft_wrap=True)
-        names = ", ".join(unit.name for unit in units)
-        console.print(f"    {wave.name}; {service.name}: {names}", soft_wrap=True)
+        head = [wave.id, wave.status, wave.instrument, f"{services.waves.n_invited(wave.id)} invited"]
+        console.print("  ".join([*head, *(["synthetic"] if wave.is_demo else [])]), soft_wrap=True)
+        console.print(f"    {wave.name}; {wave.asked_on}", soft_wrap=True)
+        for service, units in taking_part:
+            console.print(f"    {service.name}: {', '.join(unit.name for unit in units)}", soft_wrap=True)
 
 
 @app.command()
@@ -108,14 +134,15 @@ def invite(
     unit: Annotated[str, typer.Option(help="Name of the unit.")],
     number: Annotated[int, typer.Option(min=1, max=10_000, help="How many links, one a person.")],
     out: Annotated[Path, typer.Option(help="CSV file to write; it must not exist.")],
+    service: Annotated[str | None, typer.Option(help="Name of the service, where several have such a unit.")] = None,
     database: Database = None,
     address: Address = LOCAL_APP,
 ) -> None:
     """Make invitation links; they are written once and only their hashes are stored."""
     if out.exists():
         raise typer.BadParameter(f"{out} exists already; name a new file", param_hint="--out")
-    services = _services(database)
-    found = services.waves.find_unit(wave, unit)
+    services = wire(settings_for(database))
+    found = services.waves.find_unit(wave, unit, service=service)
     # The file is there before the links are: a link that could not be written would be lost.
     with _private_file(out) as opened:
         _links(services, wave, found, number, address).to_csv(opened, index=False)
@@ -131,7 +158,7 @@ def freeze(
     """End a wave for good: drafts and receipts are deleted, and answers can be exported."""
     if not yes:
         typer.confirm(f"End the wave {wave} for good? Answers that were not submitted are deleted.", abort=True)
-    frozen = _services(database).waves.freeze(wave)
+    frozen = wire(settings_for(database)).waves.freeze(wave)
     output().print(f"Frozen: {frozen.name}.")
 
 
@@ -146,10 +173,10 @@ def export(
 ) -> None:
     """Write the answers of a frozen wave as CSV, with a codebook."""
     check_place(out, force=force)
-    services = _services(database)
-    found, responses, units = services.waves.frozen_responses(wave)
+    services = wire(settings_for(database))
+    found, responses, taking_part = services.waves.frozen_responses(wave)
     instrument = services.catalog.load(found.instrument)
-    answers = export_frame(instrument, found, responses, units)
+    answers = export_frame(instrument, found, responses, taking_part)
     book = codebook(instrument)
     with write_atomically(out, force=force) as folder:
         with _opened_privately(folder / "answers.csv") as opened:
@@ -161,7 +188,10 @@ def export(
 
 
 def _beside_database(services: Services) -> Path:
-    return Path(make_url(services.settings.database_url).database or "").absolute().parent
+    """Return the folder of the database, or of its key when a server keeps the database."""
+    settings = services.settings
+    file = settings.secret_file if is_server(services.engine.url) else Path(str(services.engine.url.database))
+    return (file or Path()).absolute().parent
 
 
 def _links(services: Services, wave_id: str, unit: Unit, number: int, address: str) -> pd.DataFrame:

@@ -64,8 +64,8 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Write what was done as JSON.")] = False,
 ) -> None:
     """Write a validation report: report.html, results.json and tables as CSV."""
-    renamed = _renamed(rename or [])
-    recoded = _recoded(missing_codes or [])
+    renamed = renamed_columns(rename or [])
+    recoded = recoded_codes(missing_codes or [])
     plan = ValidationPlan(
         n_factors=factors,
         method=method,
@@ -211,7 +211,7 @@ def _tell(
     console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)
 
 
-def _renamed(pairs: Sequence[str]) -> dict[str, str]:
+def renamed_columns(pairs: Sequence[str]) -> dict[str, str]:
     """Read ``OLD=NEW`` pairs."""
     found: dict[str, str] = {}
     for pair in pairs:
@@ -222,7 +222,7 @@ def _renamed(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _recoded(codes: Sequence[str]) -> dict[int | str, str | None]:
+def recoded_codes(codes: Sequence[str]) -> dict[int | str, str | None]:
     """Read missing codes: ``-99``, or ``98=dont_know``."""
     found: dict[int | str, str | None] = {}
     for code in codes:

@@ -1,46 +1,58 @@
-"""The answers of a frozen wave as a response frame for figures about many; nothing in it tells who a row is."""
+"""How submitted answers are written: in one way only, so that their order tells nothing and equal ones look equal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-import pandas as pd
-
-from toolkit.collection.ports import Response, Wave
-from toolkit.collection.waves import require_unchanged
-from toolkit.disclosure.thresholds import FLOOR_FOR_DISTRIBUTIONS, NOT_SHOWN
-from toolkit.errors import Code, CollectionError, Problem
-from toolkit.instruments.instrument import Instrument
+from toolkit.collection.ports import AnswerRow
 
 
-def item_answers(instrument: Instrument, wave: Wave, responses: Sequence[Response]) -> pd.DataFrame:
-    """Return one row a respondent and one float column an item, with the codes as given and NaN for unanswered.
+def written(answers: Mapping[str, str]) -> str:
+    """Return answers as a compact JSON object whose keys are sorted.
 
-    Units, languages and background answers are left out. Rows are ordered by the answers and numbered, so the same
-    answers give the same frame, whatever their order in the store. Submissions without any answer are left out.
-
-    Raises
-    ------
-    CollectionError
-        ``COL_TOO_FEW_TO_VALIDATE`` with fewer than ten responses; ``COL_QUESTIONNAIRE_CHANGED``.
+    Examples
+    --------
+    >>> written({"HB2": "4", "HB1": "-9"})
+    '{"HB1":"-9","HB2":"4"}'
     """
-    require_unchanged(instrument, wave)
-    rows = [
-        {item: float(response.answers[item]) for item in instrument.item_codes if item in response.answers}
-        for response in responses
-    ]
-    answered = [row for row in rows if row]
-    if len(answered) < FLOOR_FOR_DISTRIBUTIONS:
-        raise CollectionError(
-            Problem(
-                code=Code.COL_TOO_FEW_TO_VALIDATE,
-                what=f"The wave {wave.name!r}: {NOT_SHOWN['en'].lower()}.",
-                allowed=f"{FLOOR_FOR_DISTRIBUTIONS} responses or more",
-                fix="Invite more people to the next wave.",
-            )
-        )
-    frame = pd.DataFrame(answered, columns=list(instrument.item_codes), dtype=np.float64)
-    frame = frame.sort_values(list(instrument.item_codes), ignore_index=True)
-    frame.index = pd.Index([f"R{number:05d}" for number in range(1, len(frame) + 1)], name="respondent")
-    return frame
+    return json.dumps(answers, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def read(text: str) -> dict[str, str]:
+    """Return answers as they were before :func:`written`.
+
+    Examples
+    --------
+    >>> read('{"HB1":"-9"}')
+    {'HB1': '-9'}
+    """
+    found: dict[str, str] = json.loads(text)
+    return found
+
+
+def content_hash(instrument_id: str, definition_hash: str, rows: Iterable[AnswerRow]) -> str:
+    """Return the SHA-256 of what a wave holds: its instrument and every response, whatever their order.
+
+    Random keys, receipts and counts of changes are no part of it, so that freezing, moving and restoring change
+    nothing. Every response is hashed, and the sorted hashes once more, so that a million of them need little memory.
+
+    Parameters
+    ----------
+    instrument_id, definition_hash : str
+        What was asked.
+    rows : iterable of AnswerRow
+        Every response of the wave, in any order.
+
+    Examples
+    --------
+    >>> one, other = AnswerRow("a", "1.0.0", "en", "{}"), AnswerRow("b", "1.0.0", "en", "{}")
+    >>> content_hash("x", "y", [one, other]) == content_hash("x", "y", [other, one])
+    True
+    """
+    digests = sorted(hashlib.sha256("\0".join(row).encode()).digest() for row in rows)
+    whole = hashlib.sha256(f"{instrument_id}\0{definition_hash}\0{len(digests)}\0".encode())
+    for digest in digests:
+        whole.update(digest)
+    return whole.hexdigest()

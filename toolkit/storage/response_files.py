@@ -12,8 +12,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ MAXIMUM_COLUMNS = 5000
 SHOWN = 20
 """As many places of one kind of problem are listed; the rest are counted."""
 
+_HEAD_BYTES = 64 * 1024
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SAVE_AS = "Open the file in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'."
 _EXPORT_AGAIN = (
@@ -98,12 +100,16 @@ def read_csv(path: Path | str, *, content: bytes | None = None) -> pd.DataFrame:
         ``RSP_ROW_IN_ONE_CELL``, ``RSP_RAGGED_ROW``, ``RSP_HEADER_EMPTY``, ``RSP_HEADER_TWICE``,
         ``RSP_NO_ROWS`` or ``RSP_CELL_TOO_LONG``.
     """
+    path = Path(path)
+    text = _text(_bytes(path) if content is None else content, path)
+    return _frame(next(_parts(io.StringIO(text, newline=""), path)))
+
+
+def _frame(records: _Records) -> pd.DataFrame:
     import pandas as pd
 
-    path = Path(path)
-    records = _records(_text(_bytes(path) if content is None else content, path), path)
     index: pd.Index[int] = pd.RangeIndex(2, len(records.rows) + 2, name="row")
-    if records.rows[-1] != len(records.rows) + 1:
+    if records.rows[0] != 2 or records.rows[-1] != len(records.rows) + 1:
         index = pd.Index(records.rows, name="row")
     return pd.DataFrame(records.cells, columns=list(records.header), index=index, dtype="str")
 
@@ -156,8 +162,92 @@ def read_responses(
     )
 
 
-def _bytes(path: Path) -> bytes:
-    """Read a file, or say why it cannot be read."""
+def read_responses_in_parts(
+    path: Path | str,
+    instrument: Instrument,
+    *,
+    id_column: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    missing_codes: MissingCodes | None = None,
+    rows_at_once: int = 20_000,
+) -> Iterator[pd.DataFrame]:
+    """Read a CSV file of any size, some rows at once.
+
+    Parameters
+    ----------
+    path, instrument, id_column, rename, missing_codes
+        As :func:`read_responses` takes them.
+    rows_at_once : int
+        Rows of one part.
+
+    Yields
+    ------
+    DataFrame
+        Response frames, as :func:`read_responses` returns one, one after the other. ``attrs["rows"]`` holds the row
+        numbers that a spreadsheet shows.
+
+    Raises
+    ------
+    ResponsesError
+        As :func:`read_responses`, but for ``RSP_FILE_TOO_LARGE`` and ``RSP_NO_ANSWERS``. What is wrong is told part by
+        part: later parts may hold more.
+    """
+    from toolkit.instruments.responses import RESPONDENT, read_frame
+
+    path = Path(path)
+    file = str(path)
+    first_row: dict[str, int] = {}
+    id_name = id_column or next((old for old, new in (rename or {}).items() if new == RESPONDENT), RESPONDENT)
+    for records in _parts(_lines(path), path, rows_at_once=rows_at_once):
+        raw = _frame(records)
+        _refuse_dates(raw, instrument, rename or {}, path)
+        frame = read_frame(
+            raw,
+            instrument,
+            id_column=id_column,
+            rename=rename,
+            missing_codes=missing_codes,
+            file=file,
+            is_part=True,
+        )
+        if id_name in raw.columns:
+            _raise_all(
+                Problem(
+                    code=Code.RSP_RESPONDENT_TWICE,
+                    file=file,
+                    row=row,
+                    column=id_name,
+                    what=f"The respondent id was used in row {first_row[name]} already.",
+                    got=_excerpt(name),
+                    fix="Keep one of the rows, or correct the id.",
+                )
+                for name, row in zip(frame.index, records.rows, strict=True)
+                if first_row.setdefault(name, row) != row
+            )
+        frame.attrs["rows"] = records.rows
+        yield frame
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Read the lines of a file of any size, or say why it cannot be read."""
+    head = _bytes(path, limit=_HEAD_BYTES)
+    # The beginning shows what kind of file it is; where it was cut, it is cut at the end of a line.
+    _text(head if len(head) < _HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head, path)
+    n_bytes = 0
+    with path.open("rb") as opened:
+        for row, line in enumerate(opened, start=1):
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise ResponsesError(_not_utf8(path, row, n_bytes + error.start, line[error.start])) from None
+            if "\x00" in text:
+                raise ResponsesError(_nul_byte(path, row))
+            n_bytes += len(line)
+            yield from io.StringIO(text.removeprefix("\ufeff") if row == 1 else text, newline="")
+
+
+def _bytes(path: Path, *, limit: int | None = None) -> bytes:
+    """Read a file, or its beginning up to a limit, or say why it cannot be read."""
     file = str(path)
     if path.is_dir():
         raise ResponsesError(
@@ -167,7 +257,7 @@ def _bytes(path: Path) -> bytes:
         )
     try:
         size = path.stat().st_size
-        if size > MAXIMUM_BYTES:
+        if limit is None and size > MAXIMUM_BYTES:
             raise ResponsesError(
                 Problem(
                     code=Code.RSP_FILE_TOO_LARGE,
@@ -178,7 +268,10 @@ def _bytes(path: Path) -> bytes:
                     fix="Keep the columns of this instrument only, or split the file.",
                 )
             )
-        return path.read_bytes()
+        if limit is None:
+            return path.read_bytes()
+        with path.open("rb") as opened:
+            return opened.read(limit)
     except FileNotFoundError:
         problem = Problem(
             code=Code.RSP_FILE_NOT_FOUND, file=file, what="There is no such file.", fix="Check the name and folder."
@@ -225,63 +318,100 @@ def _text(content: bytes, path: Path) -> str:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NOT_UTF8,
-                file=file,
-                row=body.count(b"\n", 0, error.start) + 1,
-                what=f"The file is not in UTF-8: the byte at position {error.start} is not part of any character.",
-                got=f"0x{body[error.start]:02X}",
-                allowed="UTF-8",
-                fix=_SAVE_AS,
-            )
-        ) from None
+        row = body.count(b"\n", 0, error.start) + 1
+        raise ResponsesError(_not_utf8(path, row, error.start, body[error.start])) from None
     nul = text.find("\x00")
     if nul >= 0:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NUL_BYTE,
-                file=file,
-                row=text.count("\n", 0, nul) + 1,
-                what="The file holds a zero byte, so it is damaged or not a text file.",
-                got="0x00",
-                fix=_EXPORT_AGAIN,
-            )
-        )
+        raise ResponsesError(_nul_byte(path, text.count("\n", 0, nul) + 1))
     return text
 
 
-def _records(text: str, path: Path) -> _Records:
-    """Split a file's text into a header and records of the same length."""
+def _not_utf8(path: Path, row: int, position: int, byte: int) -> Problem:
+    return Problem(
+        code=Code.RSP_NOT_UTF8,
+        file=str(path),
+        row=row,
+        what=f"The file is not in UTF-8: the byte at position {position} is not part of any character.",
+        got=f"0x{byte:02X}",
+        allowed="UTF-8",
+        fix=_SAVE_AS,
+    )
+
+
+def _nul_byte(path: Path, row: int) -> Problem:
+    return Problem(
+        code=Code.RSP_NUL_BYTE,
+        file=str(path),
+        row=row,
+        what="The file holds a zero byte, so it is damaged or not a text file.",
+        got="0x00",
+        fix=_EXPORT_AGAIN,
+    )
+
+
+def _parts(lines: Iterable[str], path: Path, *, rows_at_once: int | None = None) -> Iterator[_Records]:
+    """Split the lines of a file into a header and records of the same length, some rows at once or all of them."""
     file = str(path)
-    if re.match(r'"?sep=', text, re.IGNORECASE):
+    lines = iter(lines)
+    head = []
+    for line in lines:
+        head.append(line)
+        if line.strip():
+            break
+    if re.match(r'"?sep=', head[0], re.IGNORECASE):
         raise ResponsesError(
             Problem(
                 code=Code.RSP_SEPARATOR_LINE,
                 file=file,
                 row=1,
                 what="The first line tells a spreadsheet program the separator; it is not a header.",
-                got=text.splitlines()[0],
+                got=head[0].splitlines()[0],
                 fix="Delete the first line, so that the column names come first.",
             )
         )
-    separator = _separator(next(line for line in io.StringIO(text, newline="") if line.strip()))
+    separator = _separator(head[-1])
+    header: list[str] = []
+    header_row = row = 0
     records: list[list[str]] = []
     rows: list[int] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    row = 0
+    is_first = True
+    reader = csv.reader(chain(head, lines), delimiter=separator, strict=True)
     try:
         for row, record in enumerate(reader, start=1):
             cells = [cell.strip() for cell in record]
-            if any(cells):
-                records.append(cells)
-                rows.append(row)
+            if not any(cells):
+                continue
+            if not header:
+                header, header_row = cells, row
+                continue
+            records.append(cells)
+            rows.append(row)
+            if len(records) == rows_at_once:
+                yield _checked(header, header_row, records, rows, separator, file, is_first=is_first)
+                records, rows, is_first = [], [], False
     except csv.Error as error:
         raise ResponsesError(_unparsed(str(error), row + 1, file)) from None
-    header, body = records[0], records[1:]
-    _check_one_cell(header, records, rows, file)
+    if records or is_first:
+        yield _checked(header, header_row, records, rows, separator, file, is_first=is_first)
+
+
+def _checked(
+    header: list[str],
+    header_row: int,
+    body: list[list[str]],
+    rows: list[int],
+    separator: str,
+    file: str,
+    *,
+    is_first: bool,
+) -> _Records:
+    """Return records that fit their header, or refuse them; the header is checked with the first ones."""
+    if is_first:
+        _check_one_cell(header, [header, *body], [header_row, *rows], file)
+    else:
+        _check_one_cell(header, body, rows, file)
     header, body = _without_empty_edge(header, body)
-    _check_header(header, rows[0], file)
+    _check_header(header, header_row, file)
     if not body:
         raise ResponsesError(
             Problem(
@@ -291,11 +421,11 @@ def _records(text: str, path: Path) -> _Records:
                 fix="Give one row for each respondent below the header.",
             )
         )
-    _check_lengths(header, body, rows[1:], separator, file)
+    _check_lengths(header, body, rows, separator, file)
     if separator != ",":
         for record in body:
             record[:] = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in record]
-    return _Records(header=tuple(header), cells=body, rows=rows[1:], separator=separator)
+    return _Records(header=tuple(header), cells=body, rows=rows, separator=separator)
 
 
 def _separator(header: str) -> str:

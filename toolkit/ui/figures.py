@@ -66,7 +66,9 @@ def _rows(table: Table) -> None:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<th scope="row">{escape(cell)}</th>' if place < table.n_labels else f"<td{_number(number)}>{escape(cell)}</td>"
+            f'<th scope="row">{escape(cell)}</th>'
+            if place < table.n_labels
+            else f"<td{_number(number)}>{escape(cell)}</td>"
             for place, (cell, number) in enumerate(zip(row, numeric, strict=True))
         )
         + "</tr>"

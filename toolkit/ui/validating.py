@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from toolkit.collection.answers import item_answers
+from toolkit.collection.analysis import item_answers
 from toolkit.collection.ports import Wave
 from toolkit.disclosure.thresholds import FLOOR_FOR_DISTRIBUTIONS
 from toolkit.instruments.instrument import Instrument
@@ -54,8 +54,8 @@ def answers_of_wave(instrument: Instrument, wave_id: str) -> Answers:
     CollectionError
         ``COL_UNKNOWN_WAVE``, ``COL_WAVE_NOT_FROZEN``, ``COL_QUESTIONNAIRE_CHANGED`` or ``COL_TOO_FEW_TO_VALIDATE``.
     """
-    wave, responses, *_ = services().waves.frozen_responses(wave_id)
-    frame = item_answers(instrument, wave, responses)
+    wave = next(wave for wave, _ in services().waves.all() if wave.id == wave_id)
+    frame = item_answers(instrument, wave, services().waves.answers_frame([wave_id]))
     source = InputFile(name=wave.name, sha256=answers_sha256(frame))
     return Answers(frame=frame, source=source, smallest_group=FLOOR_FOR_DISTRIBUTIONS)
 

@@ -151,7 +151,7 @@ def test_a_wave_goes_from_links_to_an_export(eot: Eot, folder: Path) -> None:
     assert answers["HB1"].tolist() == ["4"] * 5
     assert mode(folder / "out" / "export" / "answers.csv") == 0o600
     book = pd.read_csv(folder / "out" / "export" / "codebook.csv", dtype=str)
-    context = {"respondent", "instrument", "version", "wave", "unit", "language"}
+    context = {"respondent", "instrument", "version", "wave", "service", "unit", "language"}
     assert set(answers.columns) - context == set(book["variable"])
     # A folder that others may not open stays so.
     (folder / "out" / "export").chmod(0o700)
@@ -259,7 +259,10 @@ def test_names_are_shown_as_they_are_and_ids_are_never_cut(eot: Eot, folder: Pat
 def test_a_database_that_cannot_be_used_is_told(eot: Eot, folder: Path) -> None:
     eot("store", "waves", "--database", "sqlite:///valid.db")
     code = StorageError.exit_code
-    eot("store", "waves", "--database", "postgresql://a:hunter2@b/c", code=code, said=Code.STO_BAD_ADDRESS)
+    told = eot("store", "waves", "--database", "mysql://a:hunter2@b/c", code=code, said=Code.STO_BAD_ADDRESS)
+    told += eot("store", "waves", "--database", "postgresql://a:hunter2@localhost:1/c", code=code)
+    assert "STO_UNAVAILABLE" in told
+    assert "hunter2" not in told
     (folder / "text.db").write_text("This is no database. " * 100)
     eot("store", "waves", "--database", "sqlite:///text.db", code=code, said=Code.STO_NOT_A_STORE)
     eot("store", "waves", "--database", "sqlite:///text.db/below.db", code=code, said=Code.STO_UNAVAILABLE)

@@ -19,7 +19,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from tests.collecting import Survey, refused, set_pragma
+from tests.collecting import Survey, refused, set_on_connect
+from tests.databases import Kind
 from toolkit.collection.ports import Answer
 from toolkit.collection.privacy import new_key
 from toolkit.errors import Code, StorageError
@@ -33,10 +34,10 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def survey(tmp_path: Path) -> Iterator[Survey]:
-    survey = Survey(tmp_path)
+def survey(tmp_path: Path, kind: Kind) -> Iterator[Survey]:
+    survey = Survey(tmp_path, kind=kind)
     yield survey
-    survey.close()
+    survey.drop()
 
 
 @pytest.fixture
@@ -342,7 +343,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged_and_tells_no_answer(tmp
     seen = survey.answer(browser, "HB1", "4")
     (n_pages,) = survey.rows("PRAGMA page_count")[0]
     survey.close()
-    set_pragma(survey.engine, f"max_page_count = {n_pages + 1}")
+    set_on_connect(survey.engine, f"PRAGMA max_page_count = {n_pages + 1}")
     secret = new_key()
 
     def fill() -> None:
