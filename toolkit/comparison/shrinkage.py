@@ -174,9 +174,7 @@ def shrunken_means(
     apart = means - components.mean
     mean_slope = -float(precision**2 @ apart) / float(precision.sum())
     slope = (1 - weight) * (precision * apart + mean_slope)
-    variance = (
-        weight * noise + (1 - weight) ** 2 * components.mean_variance + slope**2 * components.between_variance
-    )
+    variance = weight * noise + (1 - weight) ** 2 * components.mean_variance + slope**2 * components.between_variance
     shrunken = components.mean + weight * apart
     reach = float(norm.ppf((1 + level) / 2)) * np.sqrt(variance)
     return shrunken, shrunken - reach, shrunken + reach

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import altair as alt
 
+    Chart = alt.Chart | alt.ConcatChart | alt.FacetChart | alt.LayerChart
+
 BLUE, ORANGE, GREY = "#2f6fb0", "#c8641b", "#8a8f98"
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 """Fonts of equal widths, so that text fits on every machine as it did where the picture was made."""
@@ -93,7 +95,7 @@ class Draft:
     title: str
     alternative: str
     table: str
-    chart: alt.TopLevelMixin
+    chart: Chart
     legend: tuple[tuple[str, str], ...] = ()
 
 

@@ -33,6 +33,8 @@ class ValidationReport:
         Identifier and version.
     source : str
         Name of the file or wave that the answers came from.
+    scale_names : mapping of str to str
+        Names of the scales by code, in the language of the item texts.
     files : mapping of str to str
         Relative path to content, as :func:`validation_report_files` returns it.
     results : mapping
@@ -41,6 +43,7 @@ class ValidationReport:
 
     instrument: str
     source: str
+    scale_names: Mapping[str, str]
     files: Mapping[str, str]
     results: Mapping[str, Any]
 
@@ -148,7 +151,11 @@ def validation_work(
         if cancelled():
             raise RunCancelledError
         return ValidationReport(
-            instrument=instrument.name, source=source.name, files=files, results=json.loads(files["results.json"])
+            instrument=instrument.name,
+            source=source.name,
+            scale_names={code: scale_name(run, code, language) for code in run.scales},
+            files=files,
+            results=json.loads(files["results.json"]),
         )
 
     return work

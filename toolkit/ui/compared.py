@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import pandas as pd
 import streamlit as st
 
 from toolkit import comparison
@@ -31,8 +32,8 @@ class Compared:
         Scores and changes.
     distributions : Distributions
         How items were answered.
-    rates : ResponseRates
-        Answered out of invited.
+    rates : ResponseRates or None
+        Answered out of invited; None where nobody knows how many were invited.
     instruments : mapping of str to Instrument
         Versions by number, oldest first.
     waves : mapping of str to Wave
@@ -47,7 +48,7 @@ class Compared:
 
     comparison: Comparison
     distributions: Distributions
-    rates: ResponseRates
+    rates: ResponseRates | None
     instruments: Mapping[str, Instrument]
     waves: Mapping[str, Wave]
     services: Mapping[str, str]
@@ -75,7 +76,7 @@ class Compared:
 
 
 def choose_compared(say: dict[str, str], language: str) -> Compared | None:
-    """Offer the questionnaires that have frozen waves; return what is known of the chosen one, or say what is lacking."""
+    """Offer the questionnaires that have frozen waves; return what is known of the chosen one, or say what lacks."""
     frozen = [(wave, places) for wave, places in services().waves.all() if wave.status == "frozen"]
     ids = sorted({wave.instrument_id for wave, _ in frozen})
     if not ids:
@@ -120,7 +121,7 @@ def _compared(key: _Key) -> Compared:
     return Compared(
         comparison=found,
         distributions=comparison.distributions(list(instruments.values()), answers),
-        rates=comparison.response_rates(_counts(key, found.waves)),
+        rates=_rates(key, found.waves),
         instruments=instruments,
         waves={wave_id: waves[wave_id] for wave_id in found.waves},
         services={place.service.id: place.service.name for _, places in key.waves for place in places},
@@ -131,3 +132,19 @@ def _compared(key: _Key) -> Compared:
             for place in places
         },
     )
+
+
+def _rates(key: _Key, order: tuple[str, ...]) -> ResponseRates | None:
+    """Return the response rates of units of which it is known how many were invited."""
+    rows = [
+        (wave.id, place.service.id, one.unit_id, one.n_invited, one.n_submitted)
+        for wave, places in key.waves
+        for place in places
+        for one in key.services.waves.participation(wave.id)
+        if one.unit_id in {unit.id for unit in place.units} and one.n_invited
+    ]
+    if not rows:
+        return None
+    counts = pd.DataFrame(rows, columns=["wave", "service", "unit", "invited", "submitted"])
+    counts["wave"] = pd.Categorical(counts["wave"], categories=list(order), ordered=True)
+    return comparison.response_rates(counts)

@@ -10,7 +10,7 @@ import streamlit as st
 from toolkit.reporting.service_charts import break_sentences, trend_chart
 from toolkit.reporting.service_findings import what_can_we_say
 from toolkit.reporting.service_labels import Labels
-from toolkit.reporting.service_tables import levels_table, of_group
+from toolkit.reporting.service_tables import levels_table, of_group, rates_table
 from toolkit.ui.compared import Compared
 from toolkit.ui.figures import show_chart, show_table
 
@@ -72,3 +72,13 @@ def show_trends(compared: Compared, *, kind: str, group: str, labels: Labels, sa
             chart = trend_chart(found, scale=scale, kind=kind, group=group, labels=labels)
             show_chart(chart, say, key=f"trend-{scale}")
     show_table(levels_table(found, kind=kind, group=group, labels=labels), say, key="levels")
+
+
+def show_rates(compared: Compared, *, wave: str, service: str | None, labels: Labels, say: dict[str, str]) -> None:
+    """Show who answered out of whom, in all or in one service with its units."""
+    st.html(f'<h2 class="eot-part">{escape(say["compared_rates"])}</h2>')
+    if compared.rates is None:
+        st.info(say["compared_no_rates"])
+        return
+    table = rates_table(compared.rates, wave=wave, parent=service, labels=labels)
+    show_table(table, say, key="rates", is_open=True)

@@ -22,9 +22,13 @@ PAGES = {
 """Every staff page: its address, and the word that names it."""
 
 
-def allowed() -> bool:
-    """Return whether staff pages may be served: only in a demonstration, only to this computer."""
-    return services().settings.demo and st.context.ip_address in (None, "127.0.0.1", "::1")
+REPORTS = "/validation/report"
+"""Where the reports of validations are served, by the key of the run."""
+
+
+def serves(address: str | None) -> bool:
+    """Return whether what is for staff may go to this address: only in a demonstration, only to this computer."""
+    return services().settings.demo and address in (None, "127.0.0.1", "::1")
 
 
 def open_page(address: str) -> tuple[str, dict[str, str]] | None:
@@ -36,7 +40,7 @@ def open_page(address: str) -> tuple[str, dict[str, str]] | None:
     say = words(language)
     heading = say[PAGES[address]]
     theme.announce_page(title=heading, language=language, focus=False)
-    if not allowed():
+    if not serves(st.context.ip_address):
         theme.heading(heading)
         st.error(say["staff_refused"])
         return None

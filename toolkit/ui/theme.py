@@ -24,6 +24,7 @@ STYLE = """
   grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: 0}
 .eot-facts dt {font-weight: 600}
 .eot-facts dd {margin: 0 !important}
+.eot-note {font-size: .9rem; margin: 0; opacity: .88}
 .eot-points {padding-left: 1.2rem; margin: .9rem 0 0}
 .eot-points li {margin: 0 0 .5rem}
 [class*="st-key-question-"] {gap: .35rem;
@@ -106,6 +107,11 @@ def facts(rows: Mapping[str, str]) -> None:
     """Write named facts as a definition list."""
     inside = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     st.html(f'<dl class="eot-facts">{inside}</dl>')
+
+
+def note(text: str) -> None:
+    """Write a remark in small letters, dark enough to be read."""
+    st.html(f'<p class="eot-note">{escape(text)}</p>')
 
 
 def points(lines: Iterable[str]) -> None:

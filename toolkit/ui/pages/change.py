@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -46,7 +47,13 @@ def show() -> None:
             format_func=lambda pair: f"{labels.waves[pair[0]]} \N{RIGHTWARDS ARROW} {labels.waves[pair[1]]}",
             key="change_waves",
         )
-    chosen = {"kind": kind, "group": group, "wave_from": wave_from, "wave_to": wave_to, "labels": labels}
+    chosen: dict[str, Any] = {
+        "kind": kind,
+        "group": group,
+        "wave_from": wave_from,
+        "wave_to": wave_to,
+        "labels": labels,
+    }
     sentences = what_can_we_say(compared.comparison, **chosen)
     show_sentences(sentences, say, is_demo=compared.waves[wave_to].is_demo)
     show_chart(changes_chart(compared.comparison, **chosen), say, key="changes")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from toolkit.reporting.service_charts import units_chart
 from toolkit.reporting.service_labels import Labels
-from toolkit.reporting.service_tables import rates_table, units_table
+from toolkit.reporting.service_tables import units_table
 from toolkit.ui import staff
 from toolkit.ui.compared import Compared, choose_compared
 from toolkit.ui.figures import show_chart, show_table
-from toolkit.ui.service_parts import choose_wave, say_what_can_be_said, show_trends
+from toolkit.ui.service_parts import choose_wave, say_what_can_be_said, show_rates, show_trends
 
 
 def show() -> None:
@@ -38,9 +40,7 @@ def show() -> None:
     say_what_can_be_said(compared, kind=kind, group=service, wave=wave, labels=labels, say=say)
     show_trends(compared, kind=kind, group=service, labels=labels, say=say)
     _units(compared, service or None, wave, labels, say)
-    st.html(f'<h2 class="eot-part">{labels.words["rate"].capitalize()}</h2>')
-    rates = rates_table(compared.rates, wave=wave, parent=service or None, labels=labels)
-    show_table(rates, say, key="rates", is_open=True)
+    show_rates(compared, wave=wave, service=service or None, labels=labels, say=say)
 
 
 def _units(compared: Compared, service: str | None, wave: str, labels: Labels, say: dict[str, str]) -> None:
@@ -64,6 +64,6 @@ def _units(compared: Compared, service: str | None, wave: str, labels: Labels, s
             n_units=labels.number(row["n_units"]) if row["aggregation"] != "not_shown" else "",
         )
     )
-    chosen = {"scale": scale, "wave": wave, "parent": service, "labels": labels}
+    chosen: dict[str, Any] = {"scale": scale, "wave": wave, "parent": service, "labels": labels}
     show_chart(units_chart(compared.comparison, **chosen), say, key="units", heading=False)
     show_table(units_table(compared.comparison, **chosen), say, key="units")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from toolkit.disclosure.thresholds import NOT_SHOWN
 from toolkit.reporting.service_charts import answers_chart
 from toolkit.reporting.service_labels import Labels
-from toolkit.reporting.service_tables import rates_table, shares_table
+from toolkit.reporting.service_tables import shares_table
 from toolkit.ui import staff
 from toolkit.ui.compared import Compared, choose_compared
 from toolkit.ui.figures import show_chart, show_table
-from toolkit.ui.service_parts import choose_wave, is_shown, say_what_can_be_said, show_trends
+from toolkit.ui.service_parts import choose_wave, is_shown, say_what_can_be_said, show_rates, show_trends
 
 
 def show() -> None:
@@ -46,9 +47,7 @@ def show() -> None:
         say_what_can_be_said(compared, kind="unit", group=unit, wave=wave, labels=labels, say=say)
     show_trends(compared, kind="unit", group=unit, labels=labels, say=say)
     _answers(compared, unit, wave, labels, say)
-    table = rates_table(compared.rates, wave=wave, parent=service, labels=labels)
-    st.html(f'<h2 class="eot-part">{escape(labels.words["rate"].capitalize())}</h2>')
-    show_table(table, say, key="rates")
+    show_rates(compared, wave=wave, service=service, labels=labels, say=say)
 
 
 def _instead(compared: Compared, unit: str, service: str, wave: str, labels: Labels) -> str:
@@ -67,7 +66,7 @@ def _answers(compared: Compared, unit: str, wave: str, labels: Labels, say: dict
     scale = st.selectbox(
         say["overview_scale"], list(instrument.scales), format_func=labels.scales.__getitem__, key="unit_scale"
     )
-    chosen = {"kind": "unit", "group": unit, "wave": wave, "labels": labels}
+    chosen: dict[str, Any] = {"kind": "unit", "group": unit, "wave": wave, "labels": labels}
     draft = answers_chart(compared.distributions, instrument, scale=scale, **chosen)
     if draft is None:
         st.info(NOT_SHOWN.get(labels.language, NOT_SHOWN["en"]))

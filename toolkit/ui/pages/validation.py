@@ -6,12 +6,15 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
+from html import escape
 from typing import get_args
 
 import streamlit as st
+from babel.numbers import format_decimal
 
 from toolkit.errors import ToolkitError
-from toolkit.instruments.catalog import Entry, version_order
+from toolkit.instruments.catalog import Entry
+from toolkit.instruments.definition import version_order
 from toolkit.instruments.instrument import Instrument
 from toolkit.reporting.validation_report import ValidationReport, report_language
 from toolkit.ui import staff, theme, validating
@@ -46,7 +49,7 @@ def show() -> None:
         _ask(entries, language, say)
     key = st.query_params.get(RUN)
     if key is not None:
-        _follow(key, say)
+        _follow(key, language, say)
 
 
 def _ask(entries: list[Entry], language: str, say: Say) -> None:
@@ -99,7 +102,7 @@ def _choose_answers(instrument: Instrument, say: Say) -> Callable[[], Answers] |
         uploaded = st.file_uploader(
             say["validation_upload"], type="csv", help=say["validation_upload_help"], key="validation_upload"
         )
-        st.caption(say["validation_upload_note"])
+        theme.note(say["validation_upload_note"])
         if uploaded is None:
             return None
         return partial(validating.answers_of_file, instrument, uploaded.name, uploaded.getvalue())
@@ -198,7 +201,7 @@ def _refuse(error: ToolkitError, say: Say) -> None:
     show_problems(error.problems, say)
 
 
-def _follow(key: str, say: Say) -> None:
+def _follow(key: str, language: str, say: Say) -> None:
     """Show how far a run is, or what came of it."""
     job = services().jobs.find(key)
     if job is None:
@@ -211,7 +214,7 @@ def _follow(key: str, say: Say) -> None:
         st.error(say["validation_failed"])
         show_problems(job.problems, say)
     else:
-        _report(job, say)
+        _report(job, language, say)
 
 
 @st.fragment(run_every=WATCH_SECONDS)
@@ -240,15 +243,15 @@ def _label(job: Job, say: Say) -> str:
     return say[f"validation_step_{min(job.step, 6)}"] if job.n_steps else say["validation_step_0"]
 
 
-def _report(job: Job, say: Say) -> None:
+def _report(job: Job, language: str, say: Say) -> None:
     report: ValidationReport = job.result
     stored = st.session_state.get(STORED) == job.key
     st.success(say["validation_stored"] if stored else say["validation_done"])
     st.subheader(say["validation_result"].format(source=report.source, instrument=report.instrument), anchor=False)
     if report.results["data"]["synthetic"]:
         st.info(say["validation_synthetic"])
-    theme.facts(_findings(report, say))
-    st.caption(say["validation_findings_note"])
+    theme.facts(_findings(report, language, say))
+    theme.note(say["validation_findings_note"])
     with st.container(horizontal=True):
         st.download_button(
             say["validation_save_report"],
@@ -274,37 +277,39 @@ def _report(job: Job, say: Say) -> None:
             on_click="ignore",
             key="validation_save_tables",
         )
-    with st.container(key="validation_report"):
-        st.iframe(report.files["report.html"], height=REPORT_HEIGHT, alt=say["validation_report"])
+    address = f"{staff.REPORTS}/{job.key}"
+    st.html(f'<p><a href="{address}" target="_blank">{escape(say["validation_open_report"])}</a></p>')
+    st.iframe(address, height=REPORT_HEIGHT, alt=say["validation_report"])
 
 
-def _findings(report: ValidationReport, say: Say) -> dict[str, str]:
+def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, str]:
     """Put the figures that are looked for first into words."""
     results = report.results
+    absent = say["validation_not_computed"]
     found = {
-        say["validation_respondents"]: f"{results['data']['n_persons']:,}",
+        say["validation_respondents"]: format_decimal(results["data"]["n_persons"], locale=language),
         say["validation_items"]: say["validation_items_value"].format(
             items=results["instrument"]["n_items"], scales=results["instrument"]["n_scales"]
         ),
     }
     structure = results["structure"]
     if structure is not None:
-        parallel = structure["parallel_analysis"]
         found[say["validation_found_factors"]] = say["validation_factors_value"].format(
-            extracted=structure["n_factors"] if structure["efa"] else 0,
-            suggested=parallel["n_factors"] if parallel else say["validation_not_computed"],
+            extracted=structure["n_factors"] if structure["efa"] else absent,
+            suggested=structure["parallel_analysis"]["n_factors"] if structure["parallel_analysis"] else absent,
         )
     for code, scale in results["scales"].items():
         alpha = scale["alpha"]
-        found[say["validation_alpha"].format(scale=code)] = (
-            say["validation_alpha_value"].format(
-                alpha=f"{alpha['estimate']:.2f}",
-                low=f"{alpha['interval']['low']:.2f}",
-                high=f"{alpha['interval']['high']:.2f}",
+        value = absent
+        if alpha is not None and alpha["estimate"] is not None:
+            numbers = {"alpha": alpha["estimate"], "low": alpha["interval"]["low"], "high": alpha["interval"]["high"]}
+            value = say["validation_alpha_value"].format(
+                **{
+                    name: absent if number is None else format_decimal(number, format="0.00", locale=language)
+                    for name, number in numbers.items()
+                }
             )
-            if alpha
-            else say["validation_not_computed"]
-        )
+        found[say["validation_alpha"].format(scale=report.scale_names[code])] = value
     verdicts = [rating["verdict"] for rating in results["ratings"]]
     found[say["validation_ratings"]] = say["validation_ratings_value"].format(
         **{verdict: verdicts.count(verdict) for verdict in ("sufficient", "insufficient", "indeterminate")}
