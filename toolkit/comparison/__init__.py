@@ -6,16 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolkit.comparison.results import Comparison, Distributions, Finding, ResponseRates
+    from toolkit.comparison.findings import Finding
+    from toolkit.comparison.participation import response_rates
+    from toolkit.comparison.results import Comparison, Distributions, ResponseRates
+    from toolkit.comparison.run import compare
+    from toolkit.comparison.shares import distributions
 
 _HOMES = {
     "Comparison": "results",
     "Distributions": "results",
-    "Finding": "results",
+    "Finding": "findings",
     "ResponseRates": "results",
+    "compare": "run",
+    "distributions": "shares",
+    "response_rates": "participation",
 }
 
-__all__ = ["Comparison", "Distributions", "Finding", "ResponseRates"]
+__all__ = ["Comparison", "Distributions", "Finding", "ResponseRates", "compare", "distributions", "response_rates"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,13 @@
-"""What a comparison holds: tidy tables whose hidden numbers are absent, and findings that become sentences."""
+"""What a comparison holds: tidy tables whose hidden numbers are absent."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from toolkit.comparison.findings import Finding, findings_of
 from toolkit.disclosure.thresholds import Policy
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["all", "service", "unit"]
 Status = Literal["identical", "linked", "not_comparable", "unknown"]
-Aggregation = Literal["supported", "not_supported", "too_few_units", "not_shown"]
+Aggregation = Literal["supported", "not_supported", "too_few_units"]
 Span = Literal["adjacent", "first_to_last"]
 Adjustment = Literal["holm", "fdr"]
 Reason = Literal[
@@ -28,7 +28,6 @@ Reason = Literal[
     "not_shown",
     "no_variance",
 ]
-FindingKind = Literal["rise", "fall", "no_clear_change", "cannot_be_told", "not_comparable", "not_shown"]
 
 LEVELS = (
     *("scale", "wave", "version", "kind", "group", "parent", "n", "mean", "sd", "se", "low", "high"),
@@ -45,54 +44,6 @@ CHANGES = (
 BREAKS = ("scale", "wave_from", "wave_to", "version_from", "version_to", "status", "reason")
 SHARES = ("item", "wave", "version", "kind", "group", "parent", "n", "code", "share", "shown")
 RATES = ("wave", "kind", "group", "parent", "invited", "submitted", "rate", "shown")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What can be said of one group's change on one scale; reporting turns it into sentences.
-
-    Attributes
-    ----------
-    kind : FindingKind
-        ``rise`` or ``fall`` where the adjusted p is below 1 - level; ``no_clear_change`` where it is not, which is no
-        proof that nothing changed; ``cannot_be_told`` where there is no test; ``not_comparable`` where versions or
-        languages forbid the difference; ``not_shown`` where a number is hidden.
-    scale, group_kind, group, parent, wave_from, wave_to : str
-        What is compared, as in ``Comparison.changes``.
-    difference, low, high : float
-        Later wave minus earlier wave in score points, with its interval; NaN where there is none.
-    level : float
-        Level of the interval.
-    p_adjusted : float
-        The adjusted p that decided; NaN where there is none.
-    n_from, n_to : int or None
-        People behind the two means; None where hidden or not compared.
-    reason : Reason
-        Why there is no difference; empty where there is one.
-    """
-
-    kind: FindingKind
-    scale: str
-    group_kind: Kind
-    group: str
-    parent: str
-    wave_from: str
-    wave_to: str
-    difference: float
-    low: float
-    high: float
-    level: float
-    p_adjusted: float
-    n_from: int | None
-    n_to: int | None
-    reason: Reason
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the finding as JSON-ready values; NaN is None."""
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(self).items()
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,8 +68,6 @@ class Comparison:
     breaks : DataFrame
         Every pair of waves of ``changes`` for each scale: versions, comparability, and the reason for which the
         trend line breaks; an empty reason where it does not.
-    findings : tuple of Finding
-        What can be said, one for each row of ``changes`` and in its order.
     instrument : str
         Identifier of the instrument.
     versions, scales, waves : tuple of str
@@ -141,7 +90,6 @@ class Comparison:
     variance: pd.DataFrame
     changes: pd.DataFrame
     breaks: pd.DataFrame
-    findings: tuple[Finding, ...]
     instrument: str
     versions: tuple[str, ...]
     scales: tuple[str, ...]
@@ -152,6 +100,11 @@ class Comparison:
     demo: bool
     method: str
     warnings: tuple[Problem, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What can be said, one for each row of ``changes`` and in its order."""
+        return findings_of(self.changes, level=self.level)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the levels, one row for each scale, wave and group, in full precision."""

@@ -150,11 +150,12 @@ def shrunken_means(
     Notes
     -----
     With v = within / n and the weight B = between / (between + v) of the unit's own mean, the shrunken mean is
-    mu + B (mean - mu), which is the conditional mode of the mixed model. Its variance has three parts: B v, what is left
-    when all parameters are known; (1 - B)^2 var(mu), for the estimated mean; and the first-order correction of
-    Kass and Steffey for the estimated ``between``, the squared derivative of the shrunken mean (by its weight and by mu)
-    times the sampling variance of ``between``. The uncertainty of ``within``, which rests on all persons, is left
-    out. The interval is normal. Where ``between`` is 0 all units get mu, and the third part keeps the interval open.
+    mu + B (mean - mu), which is the conditional mode of the mixed model. Its variance has three parts: B v, what is
+    left when all parameters are known; (1 - B)^2 var(mu), for the estimated mean; and the first-order correction of
+    Kass and Steffey for the estimated ``between``, the squared derivative of the shrunken mean (by its weight and by
+    mu) times the sampling variance of ``between``. The uncertainty of ``within``, which rests on all persons, is
+    left out. The interval is normal. Where ``between`` is 0 all units get mu, and the third part keeps the interval
+    open.
 
     The interval covers the units' true means at its level *on average over the units*, not for each: a unit that is far
     from the others is drawn too far.

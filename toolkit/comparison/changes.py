@@ -1,0 +1,118 @@
+"""What changed from one wave to another in each group: differences with intervals, tests, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from toolkit.comparison.gate import Verdict
+from toolkit.comparison.levels import Moments, counted
+from toolkit.comparison.people import People, group_table, wave_column
+from toolkit.comparison.results import CHANGES, Adjustment
+from toolkit.comparison.shrinkage import Array
+
+
+def change_table(
+    people: People,
+    moments: Mapping[str, Moments],
+    verdicts: Sequence[Verdict],
+    *,
+    level: float,
+    adjust: Adjustment,
+) -> pd.DataFrame:
+    """Return one row for each verdict and group."""
+    groups = group_table(people.tree)
+    shape = (len(verdicts), len(groups))
+    numbers = {name: np.full(shape, np.nan) for name in CHANGES[7:15]}
+    reasons = np.full(shape, "", dtype=object)
+    for row, verdict in enumerate(verdicts):
+        if verdict.reason:
+            reasons[row] = verdict.reason
+            continue
+        found = _difference(people, moments[verdict.scale], verdict, level)
+        for name, values in found.items():
+            numbers[name][row] = values
+        hidden = np.isnan(found["difference"])
+        reasons[row] = np.where(hidden, "not_shown", np.where(np.isnan(found["p"]), "no_variance", ""))
+    families = _families([(verdict.wave_from, verdict.wave_to) for verdict in verdicts], groups["kind"])
+    adjusted = _adjusted(numbers["p"].ravel(), families, adjust)
+    head = {
+        "scale": [verdict.scale for verdict in verdicts],
+        "span": [verdict.span for verdict in verdicts],
+        "wave_from": [verdict.wave_from for verdict in verdicts],
+        "wave_to": [verdict.wave_to for verdict in verdicts],
+    }
+    table = pd.DataFrame(
+        {name: np.repeat(np.array(values), len(groups)) for name, values in head.items()}
+        | {name: np.tile(groups[name].to_numpy(dtype=object), len(verdicts)) for name in groups}
+        | {name: values.ravel() for name, values in numbers.items()}
+        | {"p_adjusted": adjusted, "allowed": ~np.isnan(numbers["difference"].ravel()), "reason": reasons.ravel()}
+    )
+    for name in ("wave_from", "wave_to"):
+        table[name] = wave_column(table[name], people.waves)
+    for name in ("n_from", "n_to"):
+        table[name] = counted(table[name])
+    texts = ("scale", "span", "kind", "group", "parent", "reason")
+    return table.astype(dict.fromkeys(texts, "str"))[list(CHANGES)]
+
+
+def _difference(people: People, found: Moments, verdict: Verdict, level: float) -> dict[str, Array]:
+    """Return later minus earlier for every group, by Welch's method; NaN where one of the two is hidden."""
+    n_from, n_to = found.n[verdict.wave_from], found.n[verdict.wave_to]
+    means = [found.mean[verdict.wave_from], found.mean[verdict.wave_to]]
+    variances = [found.variance[verdict.wave_from], found.variance[verdict.wave_to]]
+    linking_variance: Array | float = 0.0
+    if verdict.linking is not None:
+        # The scores of the version that the line starts from are put on the other's scale; published levels stay raw.
+        line = verdict.linking
+        end = 0 if people.version_of[verdict.wave_from] == verdict.linked_version else 1
+        linking_variance = line.intercept_se**2 + (means[end] * line.slope_se) ** 2
+        means[end] = line.intercept + line.slope * means[end]
+        variances[end] = line.slope**2 * variances[end]
+    parts = [variances[0] / n_from, variances[1] / n_to]
+    difference = means[1] - means[0]
+    variance = parts[0] + parts[1] + linking_variance
+    se = np.sqrt(variance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = variance**2 / (parts[0] ** 2 / (n_from - 1) + parts[1] ** 2 / (n_to - 1))
+        statistic = difference / se
+    df = np.where(parts[0] + parts[1] > 0, df, np.nan)
+    reach = t.ppf((1 + level) / 2, df) * se
+    both = np.isnan(difference)
+    return {
+        "n_from": np.where(both, np.nan, n_from),
+        "n_to": np.where(both, np.nan, n_to),
+        "difference": difference,
+        "se": se,
+        "low": difference - reach,
+        "high": difference + reach,
+        "df": df,
+        "p": 2 * t.sf(np.abs(statistic), df),
+    }
+
+
+def _families(pairs: Sequence[tuple[int, int]], kinds: pd.Series) -> NDArray[np.int64]:
+    """Return the number of each test's family: one pair of waves and one kind of group, over all scales."""
+    rows = np.array([sorted(set(pairs)).index(pair) for pair in pairs], dtype=np.int64)
+    columns, names = pd.factorize(kinds)
+    result: NDArray[np.int64] = (rows[:, None] * len(names) + columns[None, :]).ravel()
+    return result
+
+
+def _adjusted(p: Array, families: NDArray[np.int64], adjust: Adjustment) -> Array:
+    """Return p adjusted within each family; absent tests do not count."""
+    adjusted = np.full(len(p), np.nan)
+    for family in np.unique(families):
+        places = np.flatnonzero((families == family) & ~np.isnan(p))
+        order = places[np.argsort(p[places], kind="stable")]
+        rank = np.arange(1, len(order) + 1)
+        if adjust == "holm":
+            steps = np.maximum.accumulate(p[order] * (len(order) + 1 - rank))
+        else:
+            steps = np.minimum.accumulate((p[order] * len(order) / rank)[::-1])[::-1]
+        adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted

@@ -1,0 +1,156 @@
+"""Where each group stands in each wave: counts, means, SDs and their hidden cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from toolkit.comparison.gate import aggregation
+from toolkit.comparison.people import People, group_table, wave_column
+from toolkit.comparison.results import LEVELS, VARIANCE
+from toolkit.comparison.shrinkage import LEAST_UNITS, Array, shrunken_means, variance_components
+from toolkit.disclosure.cells import shown_cells
+from toolkit.disclosure.thresholds import Policy
+from toolkit.instruments.scoring import score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """One scale: what is published of each group in each wave. All arrays are of shape (n_waves, n_cells).
+
+    Attributes
+    ----------
+    n, mean, squares : ndarray of float
+        People with a score, their mean, and the sum of squared deviations from it; NaN where hidden.
+    shown : ndarray of bool
+        Whether a cell may be shown.
+    waves : list of int
+        The waves whose version has the scale.
+    """
+
+    n: Array
+    mean: Array
+    squares: Array
+    shown: NDArray[np.bool_]
+    waves: list[int]
+
+    @property
+    def variance(self) -> Array:
+        """Variance of the scores."""
+        result: Array = self.squares / (self.n - 1)
+        return result
+
+
+def published_moments(people: People, policy: Policy) -> dict[str, Moments]:
+    """Score everybody, add up by group and wave, and hide what may not be shown.
+
+    Everything that a comparison says is computed from what this returns. A hidden number is absent here already, so
+    whatever is computed later cannot hold it.
+    """
+    scores = {version: score(people.versions[version], frame).scores for version, frame in people.frames.items()}
+    found = {}
+    for scale in dict.fromkeys(code for table in scores.values() for code in table.columns):
+        values = np.full(len(people.wave), np.nan)
+        waves: list[int] = []
+        rates_leader = False
+        for version, table in scores.items():
+            if scale in table.columns:
+                values[people.part(version)] = table[scale].to_numpy()
+                waves += people.waves_of(version)
+                rates_leader |= people.versions[version].scales[scale].rates_leader
+        floor = policy.floor("mean", rates_leader=rates_leader)
+        lowest = policy.lowest("mean", rates_leader=rates_leader)
+        found[scale] = _moments(people, values, sorted(waves), floor=floor, lowest=lowest)
+    return found
+
+
+def level_table(people: People, moments: dict[str, Moments], *, level: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the levels of all groups, and the variance between the units of each scale and wave."""
+    groups = group_table(people.tree)
+    n_groups = len(groups)
+    rows = [(scale, wave) for scale, found in moments.items() for wave in found.waves]
+    numbers = {name: np.full((len(rows), n_groups), np.nan) for name in LEVELS[6:15]}
+    shown = np.zeros((len(rows), n_groups), dtype=bool)
+    variances = []
+    for row, (scale, wave) in enumerate(rows):
+        found = moments[scale]
+        shown[row] = found.shown[wave]
+        numbers["n"][row], numbers["mean"][row] = found.n[wave], found.mean[wave]
+        numbers["sd"][row] = np.sqrt(found.variance[wave])
+        variances.append(_shrink(people, found, wave, level, [numbers[name][row] for name in LEVELS[12:15]]))
+    numbers["se"] = numbers["sd"] / np.sqrt(numbers["n"])
+    reach = t.ppf((1 + level) / 2, numbers["n"] - 1) * numbers["se"]
+    numbers["low"], numbers["high"] = numbers["mean"] - reach, numbers["mean"] + reach
+    waves = [wave for _, wave in rows]
+    head = {
+        "scale": np.array([scale for scale, _ in rows], dtype=object),
+        "wave": np.array(waves, dtype=np.int64),
+        "version": np.array([people.version_of[wave] for wave in waves], dtype=object),
+    }
+    levels = pd.DataFrame(
+        {name: np.repeat(values, n_groups) for name, values in head.items()}
+        | {name: np.tile(groups[name].to_numpy(dtype=object), len(rows)) for name in groups}
+        | {name: values.ravel() for name, values in numbers.items()}
+        | {"shown": shown.ravel()}
+    )
+    variance = pd.DataFrame(head | {name: [row[name] for row in variances] for name in VARIANCE[3:]})
+    return _typed(levels, people)[list(LEVELS)], _typed(variance, people)[list(VARIANCE)]
+
+
+def counted(values: pd.Series) -> pd.Series:
+    """Return whole numbers that may be absent."""
+    return values.astype("Int64")
+
+
+def _typed(table: pd.DataFrame, people: People) -> pd.DataFrame:
+    table["wave"] = wave_column(table["wave"], people.waves)
+    table["n"] = counted(table["n"])
+    texts = [name for name in ("scale", "version", "kind", "group", "parent", "aggregation") if name in table]
+    return table.astype(dict.fromkeys(texts, "str"))
+
+
+def _moments(people: People, values: Array, waves: list[int], *, floor: int, lowest: int) -> Moments:
+    """Add up one scale by unit, then by everything above, and hide."""
+    tree = people.tree
+    scored = ~np.isnan(values)
+    cells, present = people.cell[scored], values[scored]
+    shape = (len(people.waves), len(tree.smallest))
+    n = np.bincount(cells, minlength=people.n_cells).astype(float)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(cells, weights=present, minlength=people.n_cells) / n
+    squares = np.bincount(cells, weights=(present - mean[cells]) ** 2, minlength=people.n_cells)
+    n, mean, squares = n.reshape(shape), np.nan_to_num(mean).reshape(shape), squares.reshape(shape)
+    totals, means, spreads = (np.zeros((shape[0], len(tree.paths))) for _ in range(3))
+    for member in tree.members:
+        _add(totals, member, n)
+        _add(means, member, n * mean)
+    with np.errstate(invalid="ignore"):
+        means /= totals
+    for member in tree.members:
+        _add(spreads, member, squares + n * (mean - np.nan_to_num(means[:, member])) ** 2)
+    shown = np.array([shown_cells(tree, row, floor=floor, raised_from=lowest) for row in n])
+    for table in (totals, means, spreads):
+        table[~shown] = np.nan
+    return Moments(n=totals, mean=means, squares=spreads, shown=shown, waves=waves)
+
+
+def _add(table: Array, member: NDArray[np.int64], values: Array) -> None:
+    np.add.at(table.T, member, values.T)
+
+
+def _shrink(people: People, found: Moments, wave: int, level: float, out: list[Array]) -> dict[str, float | str]:
+    """Estimate the variance between the shown units, write their shrunken means, and return the variance's row."""
+    units = people.tree.smallest[found.shown[wave, people.tree.smallest]]
+    n, means = found.n[wave, units], found.mean[wave, units]
+    components = variance_components(n, means, found.squares[wave, units], level=level)
+    if components is not None and len(units) >= LEAST_UNITS:
+        for column, values in zip(out, shrunken_means(components, n, means, level=level), strict=True):
+            column[units] = values
+    numbers: dict[str, float | str] = dict.fromkeys(VARIANCE[3:-1], np.nan)
+    if components is not None:
+        numbers = {name: getattr(components, name) for name in numbers}
+    return numbers | {"n_units": len(units), "aggregation": aggregation(components, len(units))}
