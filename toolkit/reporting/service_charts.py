@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.reporting.service_labels import Labels
 
-TREND_HEIGHT = 190
+TREND_HEIGHT = 230
 SCORES = [0, 100]
 DECIMALS = ("mean:Q", "at:Q", "difference:Q")
 
@@ -31,6 +31,7 @@ def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, la
     """Score of one group on one scale by wave; the line breaks where versions or hidden waves break it."""
     import altair as alt
 
+    words = labels.words
     rows = of_group(comparison.levels, kind, group)
     by_wave = {str(row["wave"]): row for row in records(rows[rows["scale"] == scale])}
     waves = list(comparison.waves)
@@ -58,10 +59,10 @@ def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, la
     base = alt.Chart(data(values))
     layers: list[alt.Chart] = [
         base.mark_line(strokeWidth=2, color=BLUE).encode(x=x, y=y, detail="segment:N"),
-        base.mark_rule(strokeWidth=2, color=BLUE).encode(
+        base.mark_rule(strokeWidth=3, color=BLUE, opacity=0.55).encode(
             x=x, y=alt.Y("low:Q", title=labels.words["score"]).scale(domain=SCORES), y2=alt.Y2("high:Q")
         ),
-        base.mark_point(size=70, filled=True, opacity=1, color=BLUE).encode(
+        base.mark_point(size=45, filled=True, opacity=1, color=BLUE).encode(
             x=x,
             y=y,
             tooltip=_tooltips(
@@ -69,6 +70,20 @@ def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, la
             ),
         ),
     ]
+    hidden = [
+        {"place": place, "wave": labels.waves[wave], "text": labels.words["not_shown"]}
+        for place, wave in enumerate(waves)
+        if not (by_wave.get(wave) or {"shown": False})["shown"]
+    ]
+    layers.append(
+        alt.Chart(data(hidden))
+        .mark_text(text="\N{EN DASH}", fontSize=16, color=GREY)
+        .encode(
+            x=x,
+            y=alt.value(TREND_HEIGHT - 10),
+            tooltip=[alt.Tooltip("wave:N", title=words["wave"]), alt.Tooltip("text:N", title=" ")],
+        )
+    )
     broken = [{"place": place - 0.5} for place in range(1, len(waves)) if (waves[place - 1], waves[place]) in breaks]
     if broken:
         layers.append(

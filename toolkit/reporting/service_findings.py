@@ -10,7 +10,7 @@ from toolkit.reporting.words import listed
 
 if TYPE_CHECKING:
     from toolkit.comparison import Comparison
-    from toolkit.comparison.results import Finding
+    from toolkit.comparison.findings import Finding
     from toolkit.reporting.service_labels import Labels
 
 TESTED = ("rise", "fall", "no_clear_change")

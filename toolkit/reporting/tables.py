@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
 
 _STARTS_FORMULA = re.compile(r"^[=+\-@\t\r]")
+DECIMALS_OF_P = 3
+"""A small probability is written as below the smallest that has so many decimals, never as nothing."""
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?$")
 
 
@@ -96,6 +98,9 @@ def shown(value: Any, decimals: int = 0, language: str = "en") -> str:
     if isinstance(value, int | float):
         if decimals >= 6 and value != 0 and round(value, decimals) == 0:
             return f"{value:.1e}".replace("-", "\N{MINUS SIGN}")
+        smallest = 10.0**-decimals
+        if decimals == DECIMALS_OF_P and 0 < value < smallest / 2:
+            return f"<\N{NO-BREAK SPACE}{number(smallest, language, decimals)}"
         return number(value, language, decimals)
     return str(value)
 

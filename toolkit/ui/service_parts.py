@@ -63,14 +63,18 @@ def show_sentences(sentences: Sequence[str], say: dict[str, str], *, is_demo: bo
 def show_trends(compared: Compared, *, kind: str, group: str, labels: Labels, say: dict[str, str]) -> None:
     """Show every scale of a group over the waves, say why lines break, and give the numbers."""
     found = compared.comparison
+    if not of_group(found.levels, kind, group)["shown"].any():
+        return
     st.html(f'<h2 class="eot-part">{escape(say["compared_trends"])}</h2>')
     for sentence in break_sentences(found, scales=found.scales, labels=labels):
         st.html(f'<p class="eot-break">{escape(sentence)}</p>')
-    columns = st.columns(COLUMNS)
-    for place, scale in enumerate(found.scales):
-        with columns[place % COLUMNS]:
-            chart = trend_chart(found, scale=scale, kind=kind, group=group, labels=labels)
-            show_chart(chart, say, key=f"trend-{scale}")
+    for first in range(0, len(found.scales), COLUMNS):
+        # A row at a time, so that a narrow screen, which stacks the columns, keeps the order of the scales.
+        for column, scale in zip(st.columns(COLUMNS), found.scales[first : first + COLUMNS], strict=False):
+            with column:
+                chart = trend_chart(found, scale=scale, kind=kind, group=group, labels=labels)
+                show_chart(chart, say, key=f"trend-{scale}")
+    st.caption(say["compared_trend_marks"].format(level=labels.level(found.level)))
     show_table(levels_table(found, kind=kind, group=group, labels=labels), say, key="levels")
 
 
