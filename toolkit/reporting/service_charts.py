@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TREND_HEIGHT = 230
 SCORES = [0, 100]
+LETTERS = 46
+"""Letters of a line over a bar, so that it fits on a phone."""
 DECIMALS = ("mean:Q", "at:Q", "difference:Q")
 
 
@@ -266,6 +268,7 @@ def answers_chart(
             answers=answers,
             title=words["share"],
             diverging=True,
+            letters=LETTERS,
         ),
         legend=tuple(zip(fills(len(points)), answers, strict=True)),
     )

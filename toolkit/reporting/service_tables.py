@@ -112,11 +112,12 @@ def rates_table(rates: ResponseRates, *, wave: str, parent: str | None, labels: 
             "invited": rows["invited"].to_numpy(),
             "submitted": rows["submitted"].to_numpy(),
             "rate": rows["rate"].to_numpy() * 100,
+            "place": rows["kind"].map({"all": 0, "service": 1, "unit": 2}).to_numpy(),
         }
-    )
+    ).sort_values(["place", "group"], ignore_index=True)
     return _table(
         f"response-rate-{wave}",
-        frame,
+        frame.drop(columns="place"),
         labels,
         caption=labels.words["rate_caption"].format(wave=labels.waves[wave]),
         note=labels.words["rate_note"],
