@@ -329,7 +329,7 @@ def test_no_deleted_row_and_no_log_is_left(frozen: list[Collected]) -> None:
     for one in frozen:
         if one.survey.kind == "postgresql":
             for table in ("drafts", "draft_answers", "respondent_sessions"):
-                assert one.survey.rows(f"SELECT pg_relation_size('{table}')") == [(0,)]  # noqa: S608  our names
+                assert one.survey.rows(f"SELECT pg_relation_size('{table}')") == [(0,)]
             continue
         assert one.survey.rows("PRAGMA freelist_count") == [(0,)]
         log = one.survey.file.with_name("eot.db-wal")
