@@ -42,14 +42,13 @@ def wire(settings: Settings) -> Services:
     """Open the database of the settings, bring it to the current schema, and build the services on it."""
     catalog = Catalog((settings.catalog, *settings.extra_catalogs))
     engine = open_engine(settings.database_url)
-    migrate(engine)
-    if not is_server(engine.url):
-        keep_private(engine)
-    store = SqlStore(engine)
-    key_file = _key_file(settings, engine)
-    if not key_file.exists() and _has_invitations(store):
-        raise _unusable_key("The key of the database's links and receipts is gone; a new one would fit none of them.")
-    secret = read_or_make_secret(key_file)
+    try:
+        migrate(engine)
+        store = SqlStore(engine)
+        secret = _secret(settings, engine, store)
+    except BaseException:
+        engine.dispose()
+        raise
     instruments = cache(catalog.load)
     return Services(
         settings=settings,
@@ -60,6 +59,16 @@ def wire(settings: Settings) -> Services:
         waves=Waves(store, instruments, secret),
         jobs=ThreadedJobs(),
     )
+
+
+def _secret(settings: Settings, engine: Engine, store: SqlStore) -> bytes:
+    """Return the key, which is made once; a lost one is never replaced when links were made with it."""
+    if not is_server(engine.url):
+        keep_private(engine)
+    key_file = _key_file(settings, engine)
+    if not key_file.exists() and _has_invitations(store):
+        raise _unusable_key("The key of the database's links and receipts is gone; a new one would fit none of them.")
+    return read_or_make_secret(key_file)
 
 
 def _key_file(settings: Settings, engine: Engine) -> Path:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.collecting import SECRET, Browser, Survey
+from tests.collecting import SECRET, Browser, Survey, load
+from tests.databases import Kind
 from toolkit.collection.ports import Answer
 from toolkit.collection.reconciliation import Conflict, Saved
+from toolkit.storage.integrity import problems_of
 
 N_THREADS = 8
 N_SAVES = 200
@@ -38,8 +40,8 @@ def run_all(work: Callable[[int], None]) -> None:
     assert failures == []
 
 
-def test_eight_people_answering_at_once_lose_nothing(tmp_path: Path) -> None:
-    survey = Survey(tmp_path)
+def test_eight_people_answering_at_once_lose_nothing(tmp_path: Path, kind: Kind) -> None:
+    survey = Survey(tmp_path, kind=kind)
     browsers = [survey.browser() for _ in range(N_THREADS)]
     items = survey.instrument.item_codes
 
@@ -57,13 +59,13 @@ def test_eight_people_answering_at_once_lose_nothing(tmp_path: Path) -> None:
             item: Answer(str((of_item[-1] // len(items) + number) % 5 + 1), len(of_item))
             for item, of_item in zip(items, saves, strict=True)
         }
-    assert survey.rows("PRAGMA integrity_check") == [("ok",)]
-    survey.close()
+    assert problems_of(survey.engine, load) == ()
+    survey.drop()
 
 
-def test_eight_tabs_at_one_answer_take_turns(tmp_path: Path) -> None:
+def test_eight_tabs_at_one_answer_take_turns(tmp_path: Path, kind: Kind) -> None:
     """Every tab that is asked keeps its own answer; each write is then one revision, and none is skipped."""
-    survey = Survey(tmp_path)
+    survey = Survey(tmp_path, kind=kind)
     token = survey.link()
     tabs = [survey.browser(token) for _ in range(N_THREADS)]
     written: list[tuple[int, str | None]] = []
@@ -86,7 +88,7 @@ def test_eight_tabs_at_one_answer_take_turns(tmp_path: Path) -> None:
     assert len(dict(written)) == len(set(written)) == final.revision
     assert set(dict(written)) == set(range(1, final.revision + 1))
     assert dict(written)[final.revision] == final.value
-    survey.close()
+    survey.drop()
 
 
 WRITER = """
@@ -119,11 +121,11 @@ for cookie, draft in order["browsers"]:
 
 
 @pytest.mark.parametrize("n_acknowledged", [1, 150, 400])
-def test_what_a_killed_server_acknowledged_is_there(tmp_path: Path, n_acknowledged: int) -> None:
-    survey = Survey(tmp_path)
+def test_what_a_killed_server_acknowledged_is_there(tmp_path: Path, kind: Kind, n_acknowledged: int) -> None:
+    survey = Survey(tmp_path, kind=kind)
     browsers: list[Browser] = [survey.browser() for _ in range(4)]
     order = {
-        "address": f"sqlite:///{survey.file}",
+        "address": survey.address,
         "secret": SECRET.decode(),
         "now": survey.now,
         "browsers": [(browser.cookie, browser.draft) for browser in browsers],
@@ -147,8 +149,7 @@ def test_what_a_killed_server_acknowledged_is_there(tmp_path: Path, n_acknowledg
             acknowledged[draft, item] = Answer(value, int(revision))
     assert acknowledged
     survey.open()
-    assert survey.rows("PRAGMA integrity_check") == [("ok",)]
-    assert survey.rows("PRAGMA foreign_key_check") == []
+    assert problems_of(survey.engine, load) == ()
     for browser in browsers:
         stored = survey.stored(browser)
         mine = {item: answer for (draft, item), answer in acknowledged.items() if draft == browser.draft}
@@ -159,4 +160,4 @@ def test_what_a_killed_server_acknowledged_is_there(tmp_path: Path, n_acknowledg
             assert answer.revision == (mine[item].revision if item in mine else 0) + 1
         assert set(mine) <= set(stored)
     survey.answer(browsers[0], "HB1", "4", survey.stored(browsers[0]).get("HB1"))
-    survey.close()
+    survey.drop()

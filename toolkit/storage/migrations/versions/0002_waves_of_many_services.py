@@ -16,6 +16,14 @@ branch_labels = None
 depends_on = None
 
 ROWS_AT_ONCE = 5_000
+UNSAMPLED = {
+    "invitations": ("id", "token_hash"),
+    "respondent_sessions": ("cookie_hash", "invitation_id", "last_seen"),
+    "drafts": ("id", "invitation_id"),
+    "draft_answers": ("draft_id", "answer"),
+    "responses": ("key", "receipt_hash", "answers"),
+}
+"""Keys, hashes and answers. PostgreSQL keeps samples of columns for its planner, and a freeze would not reach them."""
 
 
 def upgrade() -> None:
@@ -72,6 +80,7 @@ def upgrade() -> None:
     _gather_answers()
     op.drop_table("response_answers")
     _hash_frozen_waves()
+    _set_samples("0")
 
 
 def downgrade() -> None:
@@ -83,6 +92,7 @@ def downgrade() -> None:
     services = {wave_id: {places[unit_id] for other, unit_id in asked if other == wave_id} for wave_id, _ in asked}
     if any(len(some) > 1 for some in services.values()):
         raise not_a_store("a wave of several services, which the schema before cannot hold")
+    _set_samples("-1")
     op.create_table(
         "response_answers",
         sa.Column("response_key", sa.String(length=32), nullable=False),
@@ -128,6 +138,15 @@ def downgrade() -> None:
 
 def _run(statement: str, *values: sa.BindParameter[object]) -> None:
     op.get_bind().execute(sa.text(statement).bindparams(*values))
+
+
+def _set_samples(target: str) -> None:
+    """Say how many values of keys, hashes and answers PostgreSQL samples: none, or as many as by default."""
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    for table, columns in UNSAMPLED.items():
+        for column in columns:
+            op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET STATISTICS {target}")
 
 
 def _gather_answers() -> None:
