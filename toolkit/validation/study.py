@@ -95,7 +95,8 @@ class Study(Strict):
 
     def applies(self, effect: Effect, unit: StudyUnit, wave: Wave) -> bool:
         """Whether the people of a unit have an effect in a wave."""
-        first = next((at for at, each in enumerate(self.waves) if each.code == effect.from_wave), 0)
+        codes = [each.code for each in self.waves]
+        first = 0 if effect.from_wave is None else codes.index(effect.from_wave)
         return (
             self.waves.index(wave) >= first
             and effect.service in (None, self.service_of(unit, wave))

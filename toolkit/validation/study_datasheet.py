@@ -35,8 +35,8 @@ def wave_set_files(data: SyntheticWaves, *, command: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``responses-<wave>.csv`` for each wave, ``waves.yaml`` and ``units.csv`` (what was asked when, and whom), the study and
-        its populations (the truth, which can be drawn from again), ``datasheet.yaml`` (for machines) and
+        ``responses-<wave>.csv`` for each wave, ``waves.yaml`` and ``units.csv`` (what was asked when, and whom), the
+        study and its populations (the truth, which can be drawn from again), ``datasheet.yaml`` (for machines) and
         ``datasheet.md`` (for people).
     """
     study = data.loaded.study
@@ -182,9 +182,9 @@ def _markdown(data: SyntheticWaves, facts: Mapping[str, Any]) -> str:
         f"{facts['persons']} persons in {len(study.waves)} waves, {len(study.services)} services and "
         f"{len(study.units)} units. Every wave is a fresh sample of staff: nobody's answers of two waves belong "
         "together.",
-        f"- `responses-<wave>.csv`: one row a respondent, in the order in which they answered. Columns: respondent, service, "
-        "unit, wave, instrument, version, language, background questions, items. An empty cell is unanswered; negative "
-        "codes are the instrument's missing codes.\n"
+        f"- `responses-<wave>.csv`: one row a respondent, in the order in which they answered. Columns: respondent, "
+        "service, unit, wave, instrument, version, language, background questions, items. An empty cell is "
+        "unanswered; negative codes are the instrument's missing codes.\n"
         f"- `{WAVES_FILE}`: the waves from the first to the last, with date, version and file.\n"
         f"- `{UNITS_FILE}`: one row a unit and wave: the service that it belonged to then, how many were invited and "
         "how many answered.\n"
