@@ -2,82 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, TextIO
-from urllib.parse import urlsplit
+from typing import Annotated
 
-import pandas as pd
 import typer
 
 from toolkit.cli.console import output
+from toolkit.cli.store_demo import demo
 from toolkit.cli.store_import import import_file
+from toolkit.cli.store_links import LOCAL_APP, Address, links, opened_privately, private_file
 from toolkit.cli.store_upkeep import DAY, Database, backup, check, migrate, restore, settings_for
 from toolkit.collection.export import export_frame
-from toolkit.collection.ports import Unit
-from toolkit.errors import Code, Problem, StorageError
 from toolkit.instruments.codebook import codebook
-from toolkit.storage.engine import is_server
 from toolkit.storage.folders import check_place, write_atomically
-from toolkit.wiring import Services, wire
+from toolkit.wiring import wire
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Waves, invitation links and exports of a database, its backups and checks.",
 )
-for command in (migrate, backup, restore, check):
+for command in (demo, migrate, backup, restore, check):
     app.command()(command)
 app.command("import")(import_file)
 
 WaveId = Annotated[str, typer.Argument(help="Id of the wave, as eot store waves shows it.")]
-
-
-def _site(address: str) -> str:
-    """Return an address that links can begin with; links cannot be made again, so a wrong one is refused."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise typer.BadParameter(f"{address!r} is no address of a site, such as https://survey.example.org")
-    return address.rstrip("/")
-
-
-Address = Annotated[str, typer.Option(help="Address under which respondents reach the app.", callback=_site)]
-
-LOCAL_APP = "http://localhost:8501"
-DEMO_WAVE = "demo"
-DEMO_UNITS = ("Community team North", "Community team South", "Inpatient ward")
-DEMO_LINKS_A_UNIT = 10
-
-
-DEMO_SERVICE = "Demonstration service (synthetic)"
-"""Names the service of the demonstration."""
-
-
-@app.command()
-def demo(database: Database = None, address: Address = LOCAL_APP) -> None:
-    """Load one service, three units and one open wave of eomhs, unless they are there already."""
-    console = output()
-    services = wire(settings_for(database))
-    if any(wave.id == DEMO_WAVE for wave, _ in services.waves.all()):
-        console.print("The demonstration is loaded already.")
-        return
-    _, units = services.waves.add_service(DEMO_SERVICE, DEMO_UNITS)
-    wave = services.waves.add_wave(units, "Demonstration wave", "eomhs@1.0.0", is_demo=True, wave_id=DEMO_WAVE)
-    file = _beside_database(services) / "invitations.csv"
-    if file.exists():
-        # Links cannot be made again, so those of an earlier database are kept.
-        file.replace(file.with_suffix(".old.csv"))
-    with _private_file(file) as opened:
-        links = pd.concat(
-            [_links(services, wave.id, unit, DEMO_LINKS_A_UNIT, address) for unit in units], ignore_index=True
-        )
-        links.to_csv(opened, index=False)
-    console.print(f"Loaded one service, {len(units)} units and one wave of {wave.instrument}.")
-    console.print(f"{len(links)} invitation links: {file}", soft_wrap=True)
-    console.print(f"Answer as a clinician: {links['link'].iloc[0]}", soft_wrap=True)
 
 
 @app.command("add-wave")
@@ -144,8 +94,8 @@ def invite(
     services = wire(settings_for(database))
     found = services.waves.find_unit(wave, unit, service=service)
     # The file is there before the links are: a link that could not be written would be lost.
-    with _private_file(out) as opened:
-        _links(services, wave, found, number, address).to_csv(opened, index=False)
+    with private_file(out) as opened:
+        links(services, wave, found, number, address).to_csv(opened, index=False)
     output().print(f"{number} links: {out}", soft_wrap=True)
 
 
@@ -179,51 +129,9 @@ def export(
     answers = export_frame(instrument, found, responses, taking_part)
     book = codebook(instrument)
     with write_atomically(out, force=force) as folder:
-        with _opened_privately(folder / "answers.csv") as opened:
+        with opened_privately(folder / "answers.csv") as opened:
             answers.to_csv(opened, index=False)
         book.to_csv(folder / "codebook.csv", index=False)
     output().print(
         f"{len(answers)} respondents: {out / 'answers.csv'}; codebook: {out / 'codebook.csv'}", soft_wrap=True
     )
-
-
-def _beside_database(services: Services) -> Path:
-    """Return the folder of the database, or of its key when a server keeps the database."""
-    settings = services.settings
-    file = settings.secret_file if is_server(services.engine.url) else Path(str(services.engine.url.database))
-    return (file or Path()).absolute().parent
-
-
-def _links(services: Services, wave_id: str, unit: Unit, number: int, address: str) -> pd.DataFrame:
-    tokens = services.waves.invite(wave_id, unit.id, number)
-    return pd.DataFrame({"unit": unit.name, "link": [f"{address}/i/{token}" for token in tokens]})
-
-
-@contextmanager
-def _private_file(path: Path) -> Iterator[TextIO]:
-    """Open a new private file, in a folder that is made if it is not there; tell why it cannot be written."""
-    try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with _opened_privately(path) as file:
-            yield file
-    except OSError as error:
-        raise StorageError(
-            Problem(
-                code=Code.STO_FOLDER_NOT_WRITABLE,
-                file=str(path),
-                what=f"The file cannot be written: {error.strerror or 'input/output error'}.",
-                fix="Choose a folder that you may write to, on a disk with free space.",
-            )
-        ) from None
-
-
-@contextmanager
-def _opened_privately(path: Path) -> Iterator[TextIO]:
-    """Open a new file that only its owner can read, from the first byte; it is removed after any failure."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            yield file
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
