@@ -5,8 +5,10 @@ Only what a comparison shows gets into a chart, so that a hidden number is not i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 TREND_HEIGHT = 230
 SCORES = [0, 100]
+LETTERS_OF_A_WAVE = 9
 LETTERS = 46
 """Letters of a line over a bar, so that it fits on a phone."""
 DECIMALS = ("mean:Q", "at:Q", "difference:Q")
@@ -51,11 +54,11 @@ def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, la
             {"place": place, "wave": labels.waves[wave], "segment": segment, "n": int(row["n"]), "mean": row["mean"],
              "low": row["low"], "high": row["high"], "interval": _interval(row["low"], row["high"], labels)}
         )  # fmt: skip
-    names = [labels.waves[wave] for wave in waves]
+    names = [wrap(labels.waves[wave], LETTERS_OF_A_WAVE) for wave in waves]
     x = (
         alt.X("place:Q", title=None)
         .scale(domain=[-0.4, len(waves) - 0.6], nice=False)
-        .axis(values=list(range(len(waves))), labelExpr=f"{names!r}[datum.value]", grid=False, labelLimit=90)
+        .axis(values=list(range(len(waves))), labelExpr=f"{json.dumps(names)}[datum.value]", grid=False, labelLimit=90)
     )
     y = alt.Y("mean:Q", title=labels.words["score"]).scale(domain=SCORES).axis(tickCount=5)
     base = alt.Chart(data(values))
