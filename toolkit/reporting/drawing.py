@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
@@ -107,11 +108,18 @@ def warm_up() -> threading.Thread:
     return thread
 
 
-def figures(drafts: Iterable[Draft]) -> dict[str, Figure]:
-    """Turn charts into pictures by name; one is rendered while the next is drawn."""
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Draw without checking every part against the schema of charts, which takes most of the time; tests check it."""
     from altair.utils.schemapi import debug_mode
 
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="chart renderer") as pool, debug_mode(False):
+    with debug_mode(False):
+        yield
+
+
+def figures(drafts: Iterable[Draft]) -> dict[str, Figure]:
+    """Turn charts into pictures by name; one is rendered while the next is drawn."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="chart renderer") as pool, unchecked():
         pictures = [(draft, pool.submit(svg, draft.chart.to_dict(validate=False))) for draft in drafts]
         return {
             draft.name: Figure(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit.reporting.drawing import BLUE, GREY, ORANGE, Draft, data, fills, stacked_bars
+from toolkit.reporting.drawing import BLUE, GREY, ORANGE, Draft, data, fills, stacked_bars, unchecked
 from toolkit.reporting.service_tables import changes_of, of_group, records, shares_of, units_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ LETTERS = 46
 DECIMALS = ("mean:Q", "at:Q", "difference:Q")
 
 
+@unchecked()
 def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, labels: Labels) -> Draft:
     """Score of one group on one scale by wave; the line breaks where versions or hidden waves break it."""
     import altair as alt
@@ -112,6 +113,7 @@ def break_sentences(comparison: Comparison, *, scales: Sequence[str], labels: La
     return list(sentences)
 
 
+@unchecked()
 def units_chart(comparison: Comparison, *, scale: str, wave: str, parent: str | None, labels: Labels) -> Draft:
     """Units on one scale in one wave, in the order of their names: as answered, and steadied by empirical Bayes."""
     import altair as alt
@@ -168,6 +170,7 @@ def units_chart(comparison: Comparison, *, scale: str, wave: str, parent: str | 
     )
 
 
+@unchecked()
 def changes_chart(
     comparison: Comparison, *, kind: str, group: str, wave_from: str, wave_to: str, labels: Labels
 ) -> Draft:
@@ -225,6 +228,7 @@ def changes_chart(
     )
 
 
+@unchecked()
 def answers_chart(
     distributions: Distributions,
     instrument: Instrument,

@@ -18,7 +18,9 @@ def show_chart(draft: Draft, say: dict[str, str], *, key: str, heading: bool = T
             st.html(f'<h3 class="eot-chart">{escape(draft.title)}</h3>')
         if draft.legend:
             _legend(draft.legend)
-        st.altair_chart(draft.chart, width="stretch", alt=draft.alternative, key=f"altair-{key}")
+        # As a specification, which Streamlit passes on as it is; a chart it would check once more, part by part.
+        spec = draft.chart.to_dict(validate=False)
+        st.vega_lite_chart(spec=spec, width="stretch", alt=draft.alternative, key=f"altair-{key}")
         st.download_button(
             say["figure_save"],
             partial(_picture, draft),

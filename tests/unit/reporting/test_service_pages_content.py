@@ -283,6 +283,7 @@ def test_every_chart_has_words_and_becomes_a_picture(study: Study, language: str
         changes_chart(study.comparison, **change),
         answers,
     ):
+        draft.chart.to_dict(validate=True)
         assert len(draft.alternative) > 60
         assert "{" not in draft.alternative
         picture = svg(draft.chart.properties(width=600).to_dict())
