@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from toolkit.comparison.findings import CHANGES
 from toolkit.comparison.gate import Verdict
 from toolkit.comparison.levels import Moments, counted
 from toolkit.comparison.people import People, group_table, wave_column
-from toolkit.comparison.results import CHANGES, Adjustment
+from toolkit.comparison.results import Adjustment
 from toolkit.comparison.shrinkage import Array
 
 

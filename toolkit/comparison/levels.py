@@ -17,6 +17,9 @@ from toolkit.disclosure.cells import shown_cells
 from toolkit.disclosure.thresholds import Policy
 from toolkit.instruments.scoring import score
 
+_ROUNDING = 1e-10
+"""Far below the distance of two scores, in points of any shown range."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
@@ -122,7 +125,7 @@ def _moments(people: People, values: Array, waves: list[int], *, floor: int, low
     n = np.bincount(cells, minlength=people.n_cells).astype(float)
     with np.errstate(invalid="ignore"):
         mean = np.bincount(cells, weights=present, minlength=people.n_cells) / n
-    squares = np.bincount(cells, weights=(present - mean[cells]) ** 2, minlength=people.n_cells)
+    squares = np.bincount(cells, weights=_apart(present, mean[cells]) ** 2, minlength=people.n_cells)
     n, mean, squares = n.reshape(shape), np.nan_to_num(mean).reshape(shape), squares.reshape(shape)
     totals, means, spreads = (np.zeros((shape[0], len(tree.paths))) for _ in range(3))
     for member in tree.members:
@@ -131,11 +134,18 @@ def _moments(people: People, values: Array, waves: list[int], *, floor: int, low
     with np.errstate(invalid="ignore"):
         means /= totals
     for member in tree.members:
-        _add(spreads, member, squares + n * (mean - np.nan_to_num(means[:, member])) ** 2)
+        _add(spreads, member, squares + n * _apart(mean, np.nan_to_num(means[:, member])) ** 2)
     shown = np.array([shown_cells(tree, row, floor=floor, raised_from=lowest) for row in n])
     for table in (totals, means, spreads):
         table[~shown] = np.nan
     return Moments(n=totals, mean=means, squares=spreads, shown=shown, waves=waves)
+
+
+def _apart(values: Array, mean: Array) -> Array:
+    """Return deviations, with those that only rounding makes set to 0: equal answers have no variance."""
+    deviation: Array = values - mean
+    deviation[np.abs(deviation) < _ROUNDING] = 0.0
+    return deviation
 
 
 def _add(table: Array, member: NDArray[np.int64], values: Array) -> None:
