@@ -1,8 +1,8 @@
 """A frame of text turned into the response frame that everything else works on, with every problem told at once.
 
 The response frame has one row a respondent; the index holds unique respondent ids; each item is one float64 column
-with the codes as given (points and missing codes) and NaN where nothing was answered. Covariates, ``unit``, ``wave``
-and ``language`` follow as text.
+with the codes as given (points and missing codes) and NaN where nothing was answered. Covariates, ``service``,
+``unit``, ``wave`` and ``language`` follow as text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """As many problems of one kind are told one by one; the rest are counted."""
-CONTEXT_COLUMNS = ("unit", "wave", "language")
+CONTEXT_COLUMNS = ("service", "unit", "wave", "language")
 """Columns that come with a response and are kept."""
 RESPONDENT = "respondent"
 """The column that holds respondent ids when no other is named."""
