@@ -27,7 +27,8 @@ def change_table(
 ) -> pd.DataFrame:
     """Return one row for each verdict and group."""
     groups = group_table(people.tree)
-    shape = (len(verdicts), len(groups))
+    shape = (len(verdicts), people.rows.shape[1])
+    cells = np.array([np.sort(people.rows[verdict.wave_to]) for verdict in verdicts], dtype=np.int64).reshape(shape)
     numbers = {name: np.full(shape, np.nan) for name in CHANGES[7:15]}
     reasons = np.full(shape, "", dtype=object)
     for row, verdict in enumerate(verdicts):
@@ -39,7 +40,8 @@ def change_table(
             numbers[name][row] = values
         hidden = np.isnan(found["difference"])
         reasons[row] = np.where(hidden, "not_shown", np.where(np.isnan(found["p"]), "no_variance", ""))
-    families = _families([(verdict.wave_from, verdict.wave_to) for verdict in verdicts], groups["kind"])
+    pairs = [(verdict.wave_from, verdict.wave_to) for verdict in verdicts]
+    families = _families(pairs, people.tree.depths[cells])
     adjusted = _adjusted(numbers["p"].ravel(), families, adjust)
     head = {
         "scale": [verdict.scale for verdict in verdicts],
@@ -48,8 +50,8 @@ def change_table(
         "wave_to": [verdict.wave_to for verdict in verdicts],
     }
     table = pd.DataFrame(
-        {name: np.repeat(np.array(values), len(groups)) for name, values in head.items()}
-        | {name: np.tile(groups[name].to_numpy(dtype=object), len(verdicts)) for name in groups}
+        {name: np.repeat(np.array(values), shape[1]) for name, values in head.items()}
+        | {name: groups[name].to_numpy(dtype=object)[cells.ravel()] for name in groups}
         | {name: values.ravel() for name, values in numbers.items()}
         | {"p_adjusted": adjusted, "allowed": ~np.isnan(numbers["difference"].ravel()), "reason": reasons.ravel()}
     )
@@ -62,10 +64,11 @@ def change_table(
 
 
 def _difference(people: People, found: Moments, verdict: Verdict, level: float) -> dict[str, Array]:
-    """Return later minus earlier for every group, by Welch's method; NaN where one of the two is hidden."""
-    n_from, n_to = found.n[verdict.wave_from], found.n[verdict.wave_to]
-    means = [found.mean[verdict.wave_from], found.mean[verdict.wave_to]]
-    variances = [found.variance[verdict.wave_from], found.variance[verdict.wave_to]]
+    """Return later minus earlier for every group of the later wave, by Welch's method; NaN where one is hidden."""
+    order = np.argsort(people.rows[verdict.wave_to])
+    ends = [(wave, people.rows[wave, order]) for wave in (verdict.wave_from, verdict.wave_to)]
+    n_from, n_to = (found.n[end] for end in ends)
+    means, variances = [found.mean[end] for end in ends], [found.variance[end] for end in ends]
     linking_variance: Array | float = 0.0
     if verdict.linking is not None:
         # The scores of the version that the line starts from are put on the other's scale; published levels stay raw.
@@ -96,11 +99,10 @@ def _difference(people: People, found: Moments, verdict: Verdict, level: float) 
     }
 
 
-def _families(pairs: Sequence[tuple[int, int]], kinds: pd.Series) -> NDArray[np.int64]:
+def _families(pairs: Sequence[tuple[int, int]], depths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of each test's family: one pair of waves and one kind of group, over all scales."""
     rows = np.array([sorted(set(pairs)).index(pair) for pair in pairs], dtype=np.int64)
-    columns, names = pd.factorize(kinds)
-    result: NDArray[np.int64] = (rows[:, None] * len(names) + columns[None, :]).ravel()
+    result: NDArray[np.int64] = (rows[:, None] * (depths.max(initial=0) + 1) + depths).ravel()
     return result
 
 

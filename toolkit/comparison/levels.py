@@ -13,7 +13,7 @@ from toolkit.comparison.gate import aggregation
 from toolkit.comparison.people import People, group_table, wave_column
 from toolkit.comparison.results import LEVELS, VARIANCE
 from toolkit.comparison.shrinkage import LEAST_UNITS, Array, shrunken_means, variance_components
-from toolkit.disclosure.cells import shown_cells
+from toolkit.disclosure.cells import shown_over_time
 from toolkit.disclosure.thresholds import Policy
 from toolkit.instruments.scoring import score
 
@@ -74,17 +74,21 @@ def published_moments(people: People, policy: Policy) -> dict[str, Moments]:
 def level_table(people: People, moments: dict[str, Moments], *, level: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the levels of all groups, and the variance between the units of each scale and wave."""
     groups = group_table(people.tree)
-    n_groups = len(groups)
+    n_groups = people.rows.shape[1]
     rows = [(scale, wave) for scale, found in moments.items() for wave in found.waves]
     numbers = {name: np.full((len(rows), n_groups), np.nan) for name in LEVELS[6:15]}
-    shown = np.zeros((len(rows), n_groups), dtype=bool)
+    cells = np.sort(people.rows, axis=1)[[wave for _, wave in rows]]
+    shown = np.zeros(cells.shape, dtype=bool)
     variances = []
     for row, (scale, wave) in enumerate(rows):
-        found = moments[scale]
-        shown[row] = found.shown[wave]
-        numbers["n"][row], numbers["mean"][row] = found.n[wave], found.mean[wave]
-        numbers["sd"][row] = np.sqrt(found.variance[wave])
-        variances.append(_shrink(people, found, wave, level, [numbers[name][row] for name in LEVELS[12:15]]))
+        found, here = moments[scale], cells[row]
+        shown[row] = found.shown[wave, here]
+        numbers["n"][row], numbers["mean"][row] = found.n[wave, here], found.mean[wave, here]
+        numbers["sd"][row] = np.sqrt(found.variance[wave, here])
+        shrunken = np.full((3, len(groups)), np.nan)
+        variances.append(_shrink(people, found, wave, level, shrunken))
+        for name, values in zip(LEVELS[12:15], shrunken, strict=True):
+            numbers[name][row] = values[here]
     numbers["se"] = numbers["sd"] / np.sqrt(numbers["n"])
     reach = t.ppf((1 + level) / 2, numbers["n"] - 1) * numbers["se"]
     numbers["low"], numbers["high"] = numbers["mean"] - reach, numbers["mean"] + reach
@@ -96,7 +100,7 @@ def level_table(people: People, moments: dict[str, Moments], *, level: float) ->
     }
     levels = pd.DataFrame(
         {name: np.repeat(values, n_groups) for name, values in head.items()}
-        | {name: np.tile(groups[name].to_numpy(dtype=object), len(rows)) for name in groups}
+        | {name: groups[name].to_numpy(dtype=object)[cells.ravel()] for name in groups}
         | {name: values.ravel() for name, values in numbers.items()}
         | {"shown": shown.ravel()}
     )
@@ -135,7 +139,7 @@ def _moments(people: People, values: Array, waves: list[int], *, floor: int, low
         means /= totals
     for member in tree.members:
         _add(spreads, member, squares + n * _apart(mean, np.nan_to_num(means[:, member])) ** 2)
-    shown = np.array([shown_cells(tree, row, floor=floor, raised_from=lowest) for row in n])
+    shown = shown_over_time(tree, n, floor=floor, raised_from=lowest)
     for table in (totals, means, spreads):
         table[~shown] = np.nan
     return Moments(n=totals, mean=means, squares=spreads, shown=shown, waves=waves)
@@ -152,14 +156,13 @@ def _add(table: Array, member: NDArray[np.int64], values: Array) -> None:
     np.add.at(table.T, member, values.T)
 
 
-def _shrink(people: People, found: Moments, wave: int, level: float, out: list[Array]) -> dict[str, float | str]:
+def _shrink(people: People, found: Moments, wave: int, level: float, out: Array) -> dict[str, float | str]:
     """Estimate the variance between the shown units, write their shrunken means, and return the variance's row."""
     units = people.tree.smallest[found.shown[wave, people.tree.smallest]]
     n, means = found.n[wave, units], found.mean[wave, units]
     components = variance_components(n, means, found.squares[wave, units], level=level)
     if components is not None and len(units) >= LEAST_UNITS:
-        for column, values in zip(out, shrunken_means(components, n, means, level=level), strict=True):
-            column[units] = values
+        out[:, units] = shrunken_means(components, n, means, level=level)
     numbers: dict[str, float | str] = dict.fromkeys(VARIANCE[3:-1], np.nan)
     if components is not None:
         numbers = {name: getattr(components, name) for name in numbers}

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.comparison.levels import counted
-from toolkit.comparison.people import Columns, check_context, group_table, one_order, wave_column
+from toolkit.comparison.people import Columns, check_context, group_table, one_order, rows_of, wave_column
 from toolkit.comparison.results import RATES, ResponseRates
-from toolkit.disclosure.cells import hierarchy, shown_cells
+from toolkit.disclosure.cells import hierarchy, shown_over_time
 from toolkit.disclosure.thresholds import Policy
 from toolkit.errors import Code, ComparisonError, Problem
 
@@ -76,15 +76,17 @@ def response_rates(
         np.add.at(people[name], (wave, place), counts[name].to_numpy(dtype=np.int64))
     totals = {name: np.array([tree.totals(row) for row in table], dtype=float) for name, table in people.items()}
     floor, lowest = floors.floor("mean"), floors.lowest("mean")
-    shown = np.array([shown_cells(tree, row, floor=floor, raised_from=lowest) for row in people["submitted"]])
+    shown = shown_over_time(tree, people["submitted"], floor=floor, raised_from=lowest)
     submitted = np.where(shown, totals["submitted"], np.nan)
     groups = group_table(tree)
+    rows = np.sort(rows_of(tree, people["invited"] > 0), axis=1)
+    numbers = {"invited": totals["invited"], "submitted": submitted, "shown": shown}
     table = pd.DataFrame(
-        {name: np.tile(groups[name].to_numpy(dtype=object), len(used)) for name in groups}
-        | {"invited": totals["invited"].ravel(), "submitted": submitted.ravel(), "shown": shown.ravel()}
+        {name: groups[name].to_numpy(dtype=object)[rows.ravel()] for name in groups}
+        | {name: np.take_along_axis(values, rows, axis=1).ravel() for name, values in numbers.items()}
     )
     table["rate"] = table["submitted"] / table["invited"]
-    table["wave"] = wave_column(np.repeat(np.arange(len(used)), len(groups)), [categories[code] for code in used])
+    table["wave"] = wave_column(np.repeat(np.arange(len(used)), rows.shape[1]), [categories[code] for code in used])
     for name in ("invited", "submitted"):
         table[name] = counted(table[name])
     return ResponseRates(rates=table.astype(dict.fromkeys(groups, "str"))[list(RATES)], policy=floors)

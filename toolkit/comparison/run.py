@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from toolkit.comparison.changes import change_table
 from toolkit.comparison.gate import break_table, judge, pooled_languages
 from toolkit.comparison.levels import level_table, published_moments
-from toolkit.comparison.people import Columns, Responses, gather
+from toolkit.comparison.people import Columns, Responses, gather, moved_units
 from toolkit.comparison.results import Adjustment, Comparison
 from toolkit.disclosure.thresholds import Policy
 from toolkit.errors import Code, ComparisonError, Problem
@@ -142,7 +142,7 @@ def compare(
         policy=floors,
         demo=demo,
         method=METHOD,
-        warnings=pooled_languages(people),
+        warnings=(*pooled_languages(people), *moved_units(people.tree, people.rows, people.waves)),
     )
 
 

@@ -50,6 +50,19 @@ def test_a_unit_that_was_not_invited_looks_like_a_hidden_one() -> None:
     assert np.isnan(row["rate"])
 
 
+def test_a_unit_that_moves_keeps_one_row_a_wave() -> None:
+    moved = counts(
+        *[("2024", "North", "ward", 30, 24), ("2024", "North", "team", 19, 16), ("2024", "South", "clinic", 20, 11)],
+        *[("2025", "North", "ward", 30, 24), ("2025", "South", "team", 19, 15), ("2025", "South", "clinic", 20, 11)],
+    )
+    rates = comparison.response_rates(moved).rates
+    team = rates[rates["group"] == "team"]
+    assert list(team[["wave", "parent", "submitted"]].itertuples(index=False, name=None)) == [
+        *[("2024", "North", 16), ("2025", "South", 15)]
+    ]
+    assert len(rates) == 2 * (1 + 2 + 3)
+
+
 def test_rows_of_one_unit_are_added_up() -> None:
     twice = pd.concat([TWO, TWO])
     single, double = (comparison.response_rates(frame).rates for frame in (TWO, twice))

@@ -200,6 +200,51 @@ def test_one_wave_has_levels_and_no_changes(respond: Respond, form: Instrument) 
     assert result.findings == ()
 
 
+def test_a_unit_that_moves_is_followed_and_told(respond: Respond, form: Instrument) -> None:
+    frame = respond({wave: {"North": [20, 14], "South": [20, 22]} for wave in ("2024", "2025", "2026")})
+    moved = frame.copy()
+    is_late = (moved["unit"] == "North 2") & (moved["wave"] != "2024")
+    moved.loc[is_late, "service"] = "South"
+    usual, result = comparison.compare(form, frame), comparison.compare(form, moved)
+    assert usual.warnings == ()
+    (warning,) = result.warnings
+    assert warning.code == Code.CMP_UNIT_MOVED
+    assert "From '2025' on the unit 'North 2' belongs to 'South' and no longer to 'North'" in warning.what
+    assert len(result.levels) == len(usual.levels)
+    levels = result.levels.query("scale == 'HB' and group == 'North 2'")
+    assert list(levels[["wave", "parent", "shown"]].itertuples(index=False, name=None)) == [
+        ("2024", "North", True),
+        ("2025", "South", True),
+        ("2026", "South", True),
+    ]
+    columns = ["scale", "wave_from", "wave_to", "difference", "p", "n_from", "n_to"]
+    rows = [
+        table.query("group == 'North 2'")[columns].reset_index(drop=True) for table in (usual.changes, result.changes)
+    ]
+    pd.testing.assert_frame_equal(*rows)
+    assert set(result.changes.query("group == 'North 2'")["parent"]) == {"South"}
+    south = cell(result.changes, scale="HB", group="South", wave_from="2024", wave_to="2025")
+    assert (south["n_from"], south["n_to"]) == (42, 56)
+
+
+def test_one_name_in_two_services_of_a_wave_is_two_units(respond: Respond, form: Instrument) -> None:
+    frame = respond({wave: {"North": [20, 14], "South": [20, 22]} for wave in ("2024", "2025")})
+    result = comparison.compare(form, frame.assign(unit=frame["unit"].str.replace(r"\w+ ", "ward ", regex=True)))
+    assert result.warnings == ()
+    wards = result.levels.query("scale == 'HB' and wave == '2024' and kind == 'unit'")
+    assert list(wards[["parent", "group", "n"]].itertuples(index=False, name=None)) == [
+        *[("North", "ward 1", 20), ("North", "ward 2", 14), ("South", "ward 1", 20), ("South", "ward 2", 22)]
+    ]
+
+
+def test_the_unit_that_protects_another_stays_the_same(respond: Respond, form: Instrument) -> None:
+    frame = respond({"2024": {"North": [20, 11, 14, 3]}, "2025": {"North": [20, 16, 11, 3]}})
+    hidden = comparison.compare(form, frame).levels.query("scale == 'HB' and not shown")
+    assert list(hidden[["wave", "group"]].itertuples(index=False, name=None)) == [
+        *[("2024", "North 2"), ("2024", "North 4"), ("2025", "North 2"), ("2025", "North 4")]
+    ]
+
+
 def test_findings_follow_the_changes(two_waves: pd.DataFrame, form: Instrument) -> None:
     result = comparison.compare(form, two_waves)
     assert len(result.findings) == len(result.changes)

@@ -73,6 +73,15 @@ def test_versions_stand_side_by_side(respond: Respond, form: Instrument, pool: I
     assert shares.query("item == 'HB1'")["wave"].is_monotonic_increasing
 
 
+def test_a_unit_that_moves_keeps_one_row_a_wave(respond: Respond, form: Instrument) -> None:
+    frame = respond({wave: {"North": [20, 14], "South": [20, 22]} for wave in ("2024", "2025")})
+    frame.loc[(frame["unit"] == "North 2") & (frame["wave"] == "2025"), "service"] = "South"
+    shares = comparison.distributions(form, frame).shares.query("item == 'TB1' and code == 3 and group == 'North 2'")
+    assert list(shares[["wave", "parent", "n"]].itertuples(index=False, name=None)) == [
+        *[("2024", "North", 14), ("2025", "South", 14)]
+    ]
+
+
 def test_no_answer_is_no_distribution(respond: Respond, form: Instrument) -> None:
     frame = respond({"2024": {"North": [20, 20]}}).assign(HB1=np.nan)
     shares = comparison.distributions(form, frame).shares
