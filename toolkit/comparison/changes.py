@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy.stats import t
 from toolkit.comparison.findings import CHANGES
 from toolkit.comparison.gate import Verdict
 from toolkit.comparison.levels import Moments, counted
-from toolkit.comparison.people import People, group_table, wave_column
+from toolkit.comparison.people import People, group_table, spread, wave_column
 from toolkit.comparison.results import Adjustment
 from toolkit.comparison.shrinkage import Array
 
@@ -43,24 +44,21 @@ def change_table(
     pairs = [(verdict.wave_from, verdict.wave_to) for verdict in verdicts]
     families = _families(pairs, people.tree.depths[cells])
     adjusted = _adjusted(numbers["p"].ravel(), families, adjust)
-    head = {
-        "scale": [verdict.scale for verdict in verdicts],
-        "span": [verdict.span for verdict in verdicts],
-        "wave_from": [verdict.wave_from for verdict in verdicts],
-        "wave_to": [verdict.wave_to for verdict in verdicts],
-    }
-    table = pd.DataFrame(
-        {name: np.repeat(np.array(values), shape[1]) for name, values in head.items()}
-        | {name: groups[name].to_numpy(dtype=object)[cells.ravel()] for name in groups}
-        | {name: values.ravel() for name, values in numbers.items()}
-        | {"p_adjusted": adjusted, "allowed": ~np.isnan(numbers["difference"].ravel()), "reason": reasons.ravel()}
+    head = pd.DataFrame(
+        {"scale": [verdict.scale for verdict in verdicts], "span": [verdict.span for verdict in verdicts]}, dtype="str"
+    ).assign(
+        wave_from=wave_column([first for first, _ in pairs], people.waves),
+        wave_to=wave_column([last for _, last in pairs], people.waves),
     )
-    for name in ("wave_from", "wave_to"):
-        table[name] = wave_column(table[name], people.waves)
-    for name in ("n_from", "n_to"):
-        table[name] = counted(table[name])
-    texts = ("scale", "span", "kind", "group", "parent", "reason")
-    return table.astype(dict.fromkeys(texts, "str"))[list(CHANGES)]
+    columns: dict[str, Any] = {name: values.ravel() for name, values in numbers.items()}
+    columns |= {name: counted(numbers[name]) for name in ("n_from", "n_to")}
+    table = spread(head, shape[1], groups, cells.ravel()).assign(
+        **columns,
+        p_adjusted=adjusted,
+        allowed=~np.isnan(numbers["difference"].ravel()),
+        reason=pd.Series(reasons.ravel(), dtype="str"),
+    )
+    return table[list(CHANGES)]
 
 
 def _difference(people: People, found: Moments, verdict: Verdict, level: float) -> dict[str, Array]:

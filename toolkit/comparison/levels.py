@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from toolkit.comparison.gate import aggregation
-from toolkit.comparison.people import People, group_table, wave_column
+from toolkit.comparison.people import People, group_table, spread, wave_column
 from toolkit.comparison.results import LEVELS, VARIANCE
 from toolkit.comparison.shrinkage import LEAST_UNITS, Array, shrunken_means, variance_components
 from toolkit.disclosure.cells import shown_over_time
@@ -93,31 +93,19 @@ def level_table(people: People, moments: dict[str, Moments], *, level: float) ->
     reach = t.ppf((1 + level) / 2, numbers["n"] - 1) * numbers["se"]
     numbers["low"], numbers["high"] = numbers["mean"] - reach, numbers["mean"] + reach
     waves = [wave for _, wave in rows]
-    head = {
-        "scale": np.array([scale for scale, _ in rows], dtype=object),
-        "wave": np.array(waves, dtype=np.int64),
-        "version": np.array([people.version_of[wave] for wave in waves], dtype=object),
-    }
-    levels = pd.DataFrame(
-        {name: np.repeat(values, n_groups) for name, values in head.items()}
-        | {name: groups[name].to_numpy(dtype=object)[cells.ravel()] for name in groups}
-        | {name: values.ravel() for name, values in numbers.items()}
-        | {"shown": shown.ravel()}
-    )
-    variance = pd.DataFrame(head | {name: [row[name] for row in variances] for name in VARIANCE[3:]})
-    return _typed(levels, people)[list(LEVELS)], _typed(variance, people)[list(VARIANCE)]
+    head = pd.DataFrame(
+        {"scale": [scale for scale, _ in rows], "version": [people.version_of[wave] for wave in waves]}, dtype="str"
+    ).assign(wave=wave_column(waves, people.waves))
+    columns = {name: values.ravel() for name, values in numbers.items()} | {"n": counted(numbers["n"])}
+    levels = spread(head, n_groups, groups, cells.ravel()).assign(**columns, shown=shown.ravel())
+    variance = head.assign(**{name: [row[name] for row in variances] for name in VARIANCE[3:]})
+    variance["n"] = counted(variance["n"].to_numpy())
+    return levels[list(LEVELS)], variance[list(VARIANCE)]
 
 
-def counted(values: pd.Series) -> pd.Series:
+def counted(values: Array) -> pd.Series:
     """Return whole numbers that may be absent."""
-    return values.astype("Int64")
-
-
-def _typed(table: pd.DataFrame, people: People) -> pd.DataFrame:
-    table["wave"] = wave_column(table["wave"], people.waves)
-    table["n"] = counted(table["n"])
-    texts = [name for name in ("scale", "version", "kind", "group", "parent", "aggregation") if name in table]
-    return table.astype(dict.fromkeys(texts, "str"))
+    return pd.Series(values.ravel()).astype("Int64")
 
 
 def _moments(people: People, values: Array, waves: list[int], *, floor: int, lowest: int) -> Moments:

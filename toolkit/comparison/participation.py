@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.comparison.levels import counted
-from toolkit.comparison.people import Columns, check_context, group_table, one_order, rows_of, wave_column
+from toolkit.comparison.people import Columns, check_context, group_table, one_order, rows_of, spread, wave_column
 from toolkit.comparison.results import RATES, ResponseRates
 from toolkit.disclosure.cells import hierarchy, shown_over_time
 from toolkit.disclosure.thresholds import Policy
@@ -80,16 +80,14 @@ def response_rates(
     submitted = np.where(shown, totals["submitted"], np.nan)
     groups = group_table(tree)
     rows = np.sort(rows_of(tree, people["invited"] > 0), axis=1)
-    numbers = {"invited": totals["invited"], "submitted": submitted, "shown": shown}
-    table = pd.DataFrame(
-        {name: groups[name].to_numpy(dtype=object)[rows.ravel()] for name in groups}
-        | {name: np.take_along_axis(values, rows, axis=1).ravel() for name, values in numbers.items()}
+    head = pd.DataFrame({"wave": wave_column(np.arange(len(used)), [categories[code] for code in used])})
+    numbers = [np.take_along_axis(values, rows, axis=1) for values in (totals["invited"], submitted, shown)]
+    with np.errstate(invalid="ignore"):
+        rate = numbers[1] / numbers[0]
+    table = spread(head, rows.shape[1], groups, rows.ravel()).assign(
+        invited=counted(numbers[0]), submitted=counted(numbers[1]), rate=rate.ravel(), shown=numbers[2].ravel()
     )
-    table["rate"] = table["submitted"] / table["invited"]
-    table["wave"] = wave_column(np.repeat(np.arange(len(used)), rows.shape[1]), [categories[code] for code in used])
-    for name in ("invited", "submitted"):
-        table[name] = counted(table[name])
-    return ResponseRates(rates=table.astype(dict.fromkeys(groups, "str"))[list(RATES)], policy=floors)
+    return ResponseRates(rates=table[list(RATES)], policy=floors)
 
 
 def _check_counts(counts: pd.DataFrame) -> None:

@@ -170,6 +170,13 @@ def group_table(tree: Hierarchy) -> pd.DataFrame:
     )
 
 
+def spread(head: pd.DataFrame, repeats: int | Sequence[int], groups: pd.DataFrame, cells: Integers) -> pd.DataFrame:
+    """Return each row of ``head`` as often as it is repeated, beside the group of each cell."""
+    places = np.repeat(np.arange(len(head)), repeats)
+    parts = [head.take(places).reset_index(drop=True), groups.take(cells).reset_index(drop=True)]
+    return pd.concat(parts, axis=1)
+
+
 def rows_of(tree: Hierarchy, present: NDArray[np.bool_]) -> Integers:
     """Return the cell of every group in each wave: everybody, services, units.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.comparison.levels import counted
-from toolkit.comparison.people import Columns, Integers, People, Responses, gather, group_table, wave_column
+from toolkit.comparison.people import Columns, Integers, People, Responses, gather, group_table, spread, wave_column
 from toolkit.comparison.results import SHARES, Distributions
 from toolkit.comparison.shrinkage import Array
 from toolkit.disclosure.cells import shown_over_time
@@ -77,22 +77,18 @@ def distributions(
     blocks.sort(key=lambda block: (block.item_order, block.wave))
     n_groups = people.rows.shape[1]
     sizes = [n_groups * len(block.codes) for block in blocks]
-    table = pd.DataFrame(
-        {
-            "item": np.repeat(np.array([block.item for block in blocks], dtype=object), sizes),
-            "version": np.repeat(np.array([people.version_of[block.wave] for block in blocks], dtype=object), sizes),
-            "n": np.concatenate([np.repeat(block.n, len(block.codes)) for block in blocks]),
-            "code": np.concatenate([np.tile(block.codes, n_groups) for block in blocks]),
-            "share": np.concatenate([block.shares.ravel() for block in blocks]),
-        }
+    head = pd.DataFrame(
+        {"item": [block.item for block in blocks], "version": [people.version_of[block.wave] for block in blocks]},
+        dtype="str",
+    ).assign(wave=wave_column([block.wave for block in blocks], people.waves))
+    cells = np.concatenate([np.repeat(block.cells, len(block.codes)) for block in blocks])
+    n = np.concatenate([np.repeat(block.n, len(block.codes)) for block in blocks])
+    table = spread(head, sizes, groups, cells).assign(
+        n=counted(n),
+        code=np.concatenate([np.tile(block.codes, n_groups) for block in blocks]),
+        share=np.concatenate([block.shares.ravel() for block in blocks]),
+        shown=~np.isnan(n),
     )
-    for name in groups:
-        words = groups[name].to_numpy(dtype=object)
-        table[name] = np.concatenate([np.repeat(words[block.cells], len(block.codes)) for block in blocks])
-    table["wave"] = wave_column(np.repeat([block.wave for block in blocks], sizes), people.waves)
-    table["shown"] = table["n"].notna()
-    table["n"] = counted(table["n"])
-    table = table.astype(dict.fromkeys(("item", "version", *groups), "str"))
     first = next(iter(people.versions.values()))
     return Distributions(shares=table[list(SHARES)], instrument=first.id, policy=floors)
 
