@@ -1,4 +1,4 @@
-"""How long 32,000 respondents in four waves take to compare, beside pandas' grouped means and SDs of the same scores."""
+"""How long 32,000 respondents take to compare, beside the grouped means and SDs of pandas."""
 
 from __future__ import annotations
 
