@@ -7,6 +7,17 @@ from typing import Any
 from toolkit.instruments import Definition, Instrument, StatedComparability, Text
 
 POINTS = {1: "No", 2: "Yes"}
+ENTRY = {
+    "from": "1.0.0",
+    "to": "1.1.0",
+    "scale": "MOOD",
+    "language": "en",
+    "comparability": "identical",
+    "kind": "human",
+    "evidence": "invariance.md",
+    "date": "2026-01-10",
+}
+"""A statement as it stands in a file."""
 
 
 def instrument(version: str, languages: tuple[str, ...], scales: dict[str, int], *, id_: str = "spec") -> Instrument:
@@ -49,16 +60,7 @@ def instrument(version: str, languages: tuple[str, ...], scales: dict[str, int],
 
 def stated(**changes: Any) -> StatedComparability:
     """A statement, with linking constants where it says ``linked``."""
-    entry: dict[str, Any] = {
-        "from": "1.0.0",
-        "to": "1.1.0",
-        "scale": "MOOD",
-        "language": "en",
-        "comparability": "identical",
-        "kind": "human",
-        "evidence": "invariance.md",
-        "date": "2026-01-10",
-    } | changes
+    entry: dict[str, Any] = ENTRY | changes
     if entry["comparability"] == "linked":
         entry["linking"] = linking()
     return StatedComparability.model_validate(entry)

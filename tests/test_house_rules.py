@@ -128,7 +128,9 @@ def test_every_module_says_what_it_is_for() -> None:
 # Imports
 
 
-@pytest.mark.parametrize("name", ["toolkit", "toolkit.instruments", "toolkit.psychometrics", "toolkit.validation"])
+@pytest.mark.parametrize(
+    "name", ["toolkit", "toolkit.instruments", "toolkit.psychometrics", "toolkit.validation", "toolkit.comparison"]
+)
 def test_faces_load_nothing_heavy(name: str) -> None:
     code = f"import sys, {name}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -157,6 +157,7 @@ class Code(StrEnum):
     CMP_COUNTS = "CMP_COUNTS"
     CMP_OPTION = "CMP_OPTION"
     CMP_LANGUAGES_POOLED = "CMP_LANGUAGES_POOLED"
+    CMP_UNIT_MOVED = "CMP_UNIT_MOVED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

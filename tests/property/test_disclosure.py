@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolkit.disclosure.audit import Publication, audit, derivable_groups
-from toolkit.disclosure.cells import Hierarchy, hierarchy, shown_cells
+from toolkit.disclosure.cells import Hierarchy, hierarchy, shown_cells, shown_over_time
 from toolkit.disclosure.differencing import both_may_be_shown
 
 UNHURRIED = settings(deadline=None)
@@ -134,6 +134,23 @@ def test_a_raised_floor_never_shows_more_and_two_releases_tell_nothing_of_a_few(
     cells = published(tree, after)
     assert derivable_groups(atoms(tree, sizes), cells, floor=floor + more) == ()
     assert derivable_groups(atoms(tree, sizes), published(tree, before) + cells, floor=floor) == ()
+
+
+@UNHURRIED
+@given(SERVICES, FLOORS, st.integers(0, 4), st.data())
+def test_every_wave_is_safe_and_later_waves_change_no_earlier_one(
+    services: list[list[int]], floor: int, more: int, data: st.DataObject
+) -> None:
+    tree, sizes = tree_of(services)
+    other_sizes = st.lists(SIZES, min_size=len(sizes), max_size=len(sizes))
+    waves = [sizes, *data.draw(st.lists(other_sizes, min_size=1, max_size=3))]
+    shown = shown_over_time(tree, waves, floor=floor)
+    for people, cells in zip(waves, shown, strict=True):
+        assert derivable_groups(atoms(tree, people), published(tree, cells), floor=floor) == ()
+    assert (shown_over_time(tree, waves[:-1], floor=floor) == shown[:-1]).all()
+    assert (shown_cells(tree, sizes, floor=floor) == shown[0]).all()
+    # The raised floor shows no more in any wave, though other cells protect each other.
+    assert not (shown_over_time(tree, waves, floor=floor + more, raised_from=floor) & ~shown).any()
 
 
 @UNHURRIED

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from toolkit.disclosure.audit import derivable_groups
-from toolkit.disclosure.cells import hierarchy, shown_cells
+from toolkit.disclosure.cells import hierarchy, shown_cells, shown_over_time
 
 PAGE = (Path(__file__).parent / "disclosure.md").read_text(encoding="utf-8")
 
@@ -27,20 +27,29 @@ ROWS = rows()
 
 
 def test_every_row_is_read() -> None:
-    assert len(ROWS) == PAGE.count("\n| ") - 2 * 3 == 24
+    assert len(ROWS) == PAGE.count("\n| ") - 2 * 4 == 27
     assert len({row["case"] for row in ROWS}) == len(ROWS)
+
+
+def people(cell: str) -> dict[tuple[str, str], int]:
+    """Read ``A 20 3; B 12``: people by service and unit."""
+    return {
+        (service, f"{service}{number}"): int(n)
+        for service, *units in (part.split() for part in cell.split(";"))
+        for number, n in enumerate(units, start=1)
+    }
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["case"])
 def test_the_row_hides_what_was_worked_out_by_hand(row: dict[str, str]) -> None:
-    sizes = {
-        (service, f"{service}{number}"): int(people)
-        for service, *units in (part.split() for part in row["people"].split(";"))
-        for number, people in enumerate(units, start=1)
-    }
+    sizes = people(row["people"])
     tree, _ = hierarchy(pd.DataFrame(list(sizes), columns=["service", "unit"]))
     floor = int(row["floor"])
-    shown = shown_cells(tree, list(sizes.values()), floor=floor)
+    now = list(sizes.values())
+    if "people before" in row:
+        shown = shown_over_time(tree, [list(people(row["people before"]).values()), now], floor=floor)[1]
+    else:
+        shown = shown_cells(tree, now, floor=floor)
     names = [path[-1] if path else "all" for path in tree.paths]
     hidden = {name for name, is_shown in zip(names, shown, strict=True) if not is_shown}
     assert hidden == set(filter(None, row["hidden"].split(", ")))

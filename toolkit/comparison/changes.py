@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t
 
+from toolkit.comparison.findings import CHANGES
 from toolkit.comparison.gate import Verdict
 from toolkit.comparison.levels import Moments, counted
-from toolkit.comparison.people import People, group_table, wave_column
-from toolkit.comparison.results import CHANGES, Adjustment
+from toolkit.comparison.people import People, group_table, spread, wave_column
+from toolkit.comparison.results import Adjustment
 from toolkit.comparison.shrinkage import Array
 
 
@@ -26,7 +28,8 @@ def change_table(
 ) -> pd.DataFrame:
     """Return one row for each verdict and group."""
     groups = group_table(people.tree)
-    shape = (len(verdicts), len(groups))
+    shape = (len(verdicts), people.rows.shape[1])
+    cells = np.array([np.sort(people.rows[verdict.wave_to]) for verdict in verdicts], dtype=np.int64).reshape(shape)
     numbers = {name: np.full(shape, np.nan) for name in CHANGES[7:15]}
     reasons = np.full(shape, "", dtype=object)
     for row, verdict in enumerate(verdicts):
@@ -38,33 +41,32 @@ def change_table(
             numbers[name][row] = values
         hidden = np.isnan(found["difference"])
         reasons[row] = np.where(hidden, "not_shown", np.where(np.isnan(found["p"]), "no_variance", ""))
-    families = _families([(verdict.wave_from, verdict.wave_to) for verdict in verdicts], groups["kind"])
+    pairs = [(verdict.wave_from, verdict.wave_to) for verdict in verdicts]
+    families = _families(pairs, people.tree.depths[cells])
     adjusted = _adjusted(numbers["p"].ravel(), families, adjust)
-    head = {
-        "scale": [verdict.scale for verdict in verdicts],
-        "span": [verdict.span for verdict in verdicts],
-        "wave_from": [verdict.wave_from for verdict in verdicts],
-        "wave_to": [verdict.wave_to for verdict in verdicts],
-    }
-    table = pd.DataFrame(
-        {name: np.repeat(np.array(values), len(groups)) for name, values in head.items()}
-        | {name: np.tile(groups[name].to_numpy(dtype=object), len(verdicts)) for name in groups}
-        | {name: values.ravel() for name, values in numbers.items()}
-        | {"p_adjusted": adjusted, "allowed": ~np.isnan(numbers["difference"].ravel()), "reason": reasons.ravel()}
+    head = pd.DataFrame(
+        {"scale": [verdict.scale for verdict in verdicts], "span": [verdict.span for verdict in verdicts]}, dtype="str"
+    ).assign(
+        wave_from=wave_column([first for first, _ in pairs], people.waves),
+        wave_to=wave_column([last for _, last in pairs], people.waves),
     )
-    for name in ("wave_from", "wave_to"):
-        table[name] = wave_column(table[name], people.waves)
-    for name in ("n_from", "n_to"):
-        table[name] = counted(table[name])
-    texts = ("scale", "span", "kind", "group", "parent", "reason")
-    return table.astype(dict.fromkeys(texts, "str"))[list(CHANGES)]
+    columns: dict[str, Any] = {name: values.ravel() for name, values in numbers.items()}
+    columns |= {name: counted(numbers[name]) for name in ("n_from", "n_to")}
+    table = spread(head, shape[1], groups, cells.ravel()).assign(
+        **columns,
+        p_adjusted=adjusted,
+        allowed=~np.isnan(numbers["difference"].ravel()),
+        reason=pd.Series(reasons.ravel(), dtype="str"),
+    )
+    return table[list(CHANGES)]
 
 
 def _difference(people: People, found: Moments, verdict: Verdict, level: float) -> dict[str, Array]:
-    """Return later minus earlier for every group, by Welch's method; NaN where one of the two is hidden."""
-    n_from, n_to = found.n[verdict.wave_from], found.n[verdict.wave_to]
-    means = [found.mean[verdict.wave_from], found.mean[verdict.wave_to]]
-    variances = [found.variance[verdict.wave_from], found.variance[verdict.wave_to]]
+    """Return later minus earlier for every group of the later wave, by Welch's method; NaN where one is hidden."""
+    order = np.argsort(people.rows[verdict.wave_to])
+    ends = [(wave, people.rows[wave, order]) for wave in (verdict.wave_from, verdict.wave_to)]
+    n_from, n_to = (found.n[end] for end in ends)
+    means, variances = [found.mean[end] for end in ends], [found.variance[end] for end in ends]
     linking_variance: Array | float = 0.0
     if verdict.linking is not None:
         # The scores of the version that the line starts from are put on the other's scale; published levels stay raw.
@@ -95,11 +97,10 @@ def _difference(people: People, found: Moments, verdict: Verdict, level: float) 
     }
 
 
-def _families(pairs: Sequence[tuple[int, int]], kinds: pd.Series) -> NDArray[np.int64]:
+def _families(pairs: Sequence[tuple[int, int]], depths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of each test's family: one pair of waves and one kind of group, over all scales."""
     rows = np.array([sorted(set(pairs)).index(pair) for pair in pairs], dtype=np.int64)
-    columns, names = pd.factorize(kinds)
-    result: NDArray[np.int64] = (rows[:, None] * len(names) + columns[None, :]).ravel()
+    result: NDArray[np.int64] = (rows[:, None] * (depths.max(initial=0) + 1) + depths).ravel()
     return result
 
 

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
 
 FindingKind = Literal["rise", "fall", "no_clear_change", "cannot_be_told", "not_comparable", "not_shown"]
 
+CHANGES = (
+    *("scale", "kind", "group", "parent", "wave_from", "wave_to", "span", "n_from", "n_to"),
+    *("difference", "se", "low", "high", "df", "p", "p_adjusted", "allowed", "reason"),
+)
+_SHARED = (
+    *("scale", "group", "parent", "wave_from", "wave_to", "difference", "low", "high", "p_adjusted"),
+    *("n_from", "n_to", "reason"),
+)
+"""What a finding repeats from its row."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -62,38 +72,24 @@ class Finding:
 
 def findings_of(changes: pd.DataFrame, *, level: float) -> tuple[Finding, ...]:
     """Return what can be said about each row of a table of changes."""
-    columns = changes.astype("object").where(changes.notna(), None)
-    rows = columns.to_dict(orient="records")
+    columns = {name: changes[name].tolist() for name in CHANGES}
+    for name in ("n_from", "n_to"):
+        columns[name] = [None if isna else n for n, isna in zip(columns[name], changes[name].isna(), strict=True)]
+    told = zip(columns["reason"], columns["p_adjusted"], columns["difference"], strict=True)
+    shared = zip(*(columns[name] for name in _SHARED), strict=True)
     return tuple(
-        Finding(
-            kind=_kind(row, level),
-            scale=row["scale"],
-            group_kind=row["kind"],
-            group=row["group"],
-            parent=row["parent"],
-            wave_from=row["wave_from"],
-            wave_to=row["wave_to"],
-            level=level,
-            n_from=row["n_from"],
-            n_to=row["n_to"],
-            reason=row["reason"],
-            **{name: _number(row[name]) for name in ("difference", "low", "high", "p_adjusted")},
-        )
-        for row in rows
+        Finding(kind=_kind(*one, level), level=level, group_kind=kind, **dict(zip(_SHARED, values, strict=True)))
+        for one, kind, values in zip(told, columns["kind"], shared, strict=True)
     )
 
 
-def _kind(row: dict[Any, Any], level: float) -> FindingKind:
-    if row["reason"] == "not_shown":
+def _kind(reason: str, p_adjusted: float, difference: float, level: float) -> FindingKind:
+    if reason == "not_shown":
         return "not_shown"
-    if row["reason"] == "no_variance":
+    if reason == "no_variance":
         return "cannot_be_told"
-    if row["reason"]:
+    if reason:
         return "not_comparable"
-    if row["p_adjusted"] >= 1 - level:
+    if p_adjusted >= 1 - level:
         return "no_clear_change"
-    return "rise" if row["difference"] > 0 else "fall"
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    return "rise" if difference > 0 else "fall"

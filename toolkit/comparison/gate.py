@@ -12,7 +12,7 @@ import pandas as pd
 
 from toolkit.comparison.people import People, wave_column
 from toolkit.comparison.results import BREAKS, Aggregation, Reason, Span, Status
-from toolkit.comparison.shrinkage import LEAST_UNITS
+from toolkit.comparison.shrinkage import LEAST_UNITS, Array
 from toolkit.errors import Code, Problem
 from toolkit.instruments.statements import comparability
 
@@ -94,16 +94,17 @@ def judge(
     are counted over all respondents of a wave, never within a unit, so that a reason tells nothing about a few.
     """
     ask = _Statements(people=people, statements=tuple(statements), demo=demo, known={})
-    shares = people.languages.div(people.languages.sum(axis=1), axis=0)
+    names = [str(language) for language in people.languages.columns]
+    shares = _language_shares(people)
     verdicts = []
     for scale in scales:
         for wave_from, wave_to, span in wave_pairs(len(people.waves)):
             earlier, later = people.version_of[wave_from], people.version_of[wave_to]
             if all(scale not in people.versions[version].scales for version in (earlier, later)):
                 continue
-            pair = shares.loc[[wave_from, wave_to]]
-            used = [str(language) for language in pair.columns[(pair >= LEAST_SHARE).any()]]
-            shift = float(np.abs(np.diff(pair.to_numpy(), axis=0)).sum()) / 2
+            pair = shares[[wave_from, wave_to]]
+            used = [names[place] for place in np.flatnonzero((pair >= LEAST_SHARE).any(axis=0))]
+            shift = float(np.abs(pair[1] - pair[0]).sum()) / 2
             told = [ask(scale, (earlier, language), (later, language)) for language in used]
             worst = max(told, key=lambda one: _ORDER.index(one.comparability))
             status, reason = worst.comparability, _reason(worst)
@@ -142,18 +143,22 @@ def break_table(people: People, verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 def pooled_languages(people: People) -> tuple[Problem, ...]:
     """Return the warning that languages were pooled, if there are several."""
-    shares = people.languages.div(people.languages.sum(axis=1), axis=0)
-    used = [str(language) for language in shares.columns[(shares >= LEAST_SHARE).any()]]
-    if len(used) < 2:
+    if np.count_nonzero((_language_shares(people) >= LEAST_SHARE).any(axis=0)) < 2:
         return ()
     return (
         Problem(
             code=Code.CMP_LANGUAGES_POOLED,
             what="Answers in several languages are pooled, as if the translations measured alike.",
-            got=", ".join(used),
             fix="Say so beside the results, or test the translations for invariance.",
         ),
     )
+
+
+def _language_shares(people: People) -> Array:
+    """Return the share of each language in each wave."""
+    counts = people.languages.to_numpy(dtype=np.float64)
+    shares: Array = counts / counts.sum(axis=1, keepdims=True)
+    return shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from toolkit.comparison.levels import counted
-from toolkit.comparison.people import Columns, check_context, group_table, one_order, wave_column
+from toolkit.comparison.people import Columns, check_context, group_table, one_order, rows_of, spread, wave_column
 from toolkit.comparison.results import RATES, ResponseRates
-from toolkit.disclosure.cells import hierarchy, shown_cells
+from toolkit.disclosure.cells import hierarchy, shown_over_time
 from toolkit.disclosure.thresholds import Policy
 from toolkit.errors import Code, ComparisonError, Problem
 
@@ -76,18 +76,18 @@ def response_rates(
         np.add.at(people[name], (wave, place), counts[name].to_numpy(dtype=np.int64))
     totals = {name: np.array([tree.totals(row) for row in table], dtype=float) for name, table in people.items()}
     floor, lowest = floors.floor("mean"), floors.lowest("mean")
-    shown = np.array([shown_cells(tree, row, floor=floor, raised_from=lowest) for row in people["submitted"]])
+    shown = shown_over_time(tree, people["submitted"], floor=floor, raised_from=lowest)
     submitted = np.where(shown, totals["submitted"], np.nan)
     groups = group_table(tree)
-    table = pd.DataFrame(
-        {name: np.tile(groups[name].to_numpy(dtype=object), len(used)) for name in groups}
-        | {"invited": totals["invited"].ravel(), "submitted": submitted.ravel(), "shown": shown.ravel()}
+    rows = np.sort(rows_of(tree, people["invited"] > 0), axis=1)
+    head = pd.DataFrame({"wave": wave_column(np.arange(len(used)), [categories[code] for code in used])})
+    numbers = [np.take_along_axis(values, rows, axis=1) for values in (totals["invited"], submitted, shown)]
+    with np.errstate(invalid="ignore"):
+        rate = numbers[1] / numbers[0]
+    table = spread(head, rows.shape[1], groups, rows.ravel()).assign(
+        invited=counted(numbers[0]), submitted=counted(numbers[1]), rate=rate.ravel(), shown=numbers[2].ravel()
     )
-    table["rate"] = table["submitted"] / table["invited"]
-    table["wave"] = wave_column(np.repeat(np.arange(len(used)), len(groups)), [categories[code] for code in used])
-    for name in ("invited", "submitted"):
-        table[name] = counted(table[name])
-    return ResponseRates(rates=table.astype(dict.fromkeys(groups, "str"))[list(RATES)], policy=floors)
+    return ResponseRates(rates=table[list(RATES)], policy=floors)
 
 
 def _check_counts(counts: pd.DataFrame) -> None:

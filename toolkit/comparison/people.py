@@ -67,6 +67,8 @@ class People:
         Each person's unit, as a position in ``tree.smallest``.
     tree : Hierarchy
         Everybody, services, units.
+    rows : ndarray of int, shape (n_waves, n_groups)
+        The cell of each group in each wave, as :func:`rows_of` tells.
     languages : DataFrame of int, one row a wave and one column a language
         How many answered in each language.
     columns : Columns
@@ -80,6 +82,7 @@ class People:
     wave: Integers
     place: Integers
     tree: Hierarchy
+    rows: Integers
     languages: pd.DataFrame
     columns: Columns
 
@@ -132,6 +135,8 @@ def gather(instruments: Instrument | Sequence[Instrument], responses: Responses,
     tree, place = hierarchy(
         pd.concat([frame[columns.groups].astype("str") for frame in frames.values()], ignore_index=True)
     )
+    present = np.zeros((len(waves), len(tree.smallest)), dtype=bool)
+    present[wave, place] = True
     spoken = pd.concat([frame["language"].astype("str") for frame in frames.values()], ignore_index=True)
     return People(
         frames=frames,
@@ -141,6 +146,7 @@ def gather(instruments: Instrument | Sequence[Instrument], responses: Responses,
         wave=wave.astype(np.int64),
         place=place,
         tree=tree,
+        rows=rows_of(tree, present),
         languages=pd.crosstab(wave, spoken.to_numpy()),
         columns=columns,
     )
@@ -162,6 +168,67 @@ def group_table(tree: Hierarchy) -> pd.DataFrame:
         },
         dtype="str",
     )
+
+
+def spread(head: pd.DataFrame, repeats: int | Sequence[int], groups: pd.DataFrame, cells: Integers) -> pd.DataFrame:
+    """Return each row of ``head`` as often as it is repeated, beside the group of each cell."""
+    places = np.repeat(np.arange(len(head)), repeats)
+    parts = [head.take(places).reset_index(drop=True), groups.take(cells).reset_index(drop=True)]
+    return pd.concat(parts, axis=1)
+
+
+def rows_of(tree: Hierarchy, present: NDArray[np.bool_]) -> Integers:
+    """Return the cell of every group in each wave: everybody, services, units.
+
+    Parameters
+    ----------
+    tree : Hierarchy
+        The cells.
+    present : ndarray of bool, shape (n_waves, n_smallest)
+        Whether a unit took part in a wave.
+
+    Returns
+    -------
+    ndarray of int, shape (n_waves, n_groups)
+
+    Notes
+    -----
+    A unit name that several services have, in each wave at most one of them, is one unit that moved: its cell is that
+    of the service it takes part in, and of the last one before where it does not. Otherwise units of the same name
+    are units of their own.
+    """
+    upper = np.flatnonzero(tree.depths < tree.depths.max()) if len(tree.members) > 1 else tree.smallest[:0]
+    places: dict[str, list[int]] = {}
+    for place, cell in enumerate(tree.smallest):
+        places.setdefault(tree.paths[cell][-1] if tree.paths[cell] else "", []).append(place)
+    columns = []
+    for same in places.values():
+        if len(same) == 1 or (present[:, same].sum(axis=1) > 1).any():
+            columns += [np.full(len(present), place) for place in same]
+            continue
+        found = pd.Series(
+            np.where(present[:, same].any(axis=1), np.array(same)[present[:, same].argmax(axis=1)], np.nan)
+        )
+        columns.append(found.ffill().bfill().to_numpy(dtype=np.int64))
+    units = tree.smallest[np.array(columns, dtype=np.int64).T]
+    return np.concatenate([np.tile(upper, (len(present), 1)), units], axis=1)
+
+
+def moved_units(tree: Hierarchy, rows: Integers, waves: Sequence[str]) -> tuple[Problem, ...]:
+    """Return a warning for each unit that moved to another service."""
+    problems = []
+    for wave, later in enumerate(waves[1:], start=1):
+        for column in np.flatnonzero(rows[wave] != rows[wave - 1]):
+            before, after = (tree.paths[rows[at, column]] for at in (wave - 1, wave))
+            what = f"From '{later}' on the unit '{after[-1]}' belongs to '{after[-2]}' and no longer to '{before[-2]}'"
+            problems.append(
+                Problem(
+                    code=Code.CMP_UNIT_MOVED,
+                    what=f"{what}; it is followed as one unit, and the changes of both services hold its move.",
+                    fix="Say so beside the results; if it is another unit, give it another name.",
+                )
+            )
+    return tuple(problems)
 
 
 def wave_column(positions: Iterable[int], waves: Sequence[str]) -> pd.Categorical:

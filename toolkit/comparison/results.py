@@ -37,10 +37,6 @@ VARIANCE = (
     *("scale", "wave", "version", "n_units", "n", "mean", "within", "between"),
     *("icc1", "icc1_low", "icc1_high", "icc2", "mean_reliability", "aggregation"),
 )
-CHANGES = (
-    *("scale", "kind", "group", "parent", "wave_from", "wave_to", "span", "n_from", "n_to"),
-    *("difference", "se", "low", "high", "df", "p", "p_adjusted", "allowed", "reason"),
-)
 BREAKS = ("scale", "wave_from", "wave_to", "version_from", "version_to", "status", "reason")
 SHARES = ("item", "wave", "version", "kind", "group", "parent", "n", "code", "share", "shown")
 RATES = ("wave", "kind", "group", "parent", "invited", "submitted", "rate", "shown")
@@ -103,7 +99,7 @@ class Comparison:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What can be said, one for each row of ``changes`` and in its order."""
+        """What can be said, one for each row of ``changes`` and in its order; made anew whenever it is asked for."""
         return findings_of(self.changes, level=self.level)
 
     def to_frame(self) -> pd.DataFrame:

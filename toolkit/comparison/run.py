@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from toolkit.comparison.changes import change_table
 from toolkit.comparison.gate import break_table, judge, pooled_languages
 from toolkit.comparison.levels import level_table, published_moments
-from toolkit.comparison.people import Columns, Responses, gather
+from toolkit.comparison.people import Columns, Responses, gather, moved_units
 from toolkit.comparison.results import Adjustment, Comparison
 from toolkit.disclosure.thresholds import Policy
 from toolkit.errors import Code, ComparisonError, Problem
@@ -30,7 +30,7 @@ def compare(
     by: str = "unit",
     within: str | None = "service",
     over: str = "wave",
-    statements: Iterable[StatedComparability] = (),
+    statements: Iterable[StatedComparability] | None = None,
     policy: Policy | None = None,
     level: float = 0.95,
     adjust: Adjustment = "holm",
@@ -53,7 +53,7 @@ def compare(
         Columns with the unit and its service; ``within=None`` where there are units only.
     over : str
         Column with the wave: an ordered category, the earliest wave first.
-    statements : iterable of StatedComparability
+    statements : iterable of StatedComparability, optional
         What is stated about the versions, as ``instruments.load_statements`` reads it. Nothing, by default: then every
         change of version breaks the line.
     policy : Policy, optional
@@ -127,7 +127,7 @@ def compare(
     people = gather(instruments, responses, Columns(unit=by, service=within, wave=over))
     moments = published_moments(people, floors)
     levels, variance = level_table(people, moments, level=level)
-    verdicts = judge(people, moments, tuple(statements), demo=demo)
+    verdicts = judge(people, moments, tuple(statements or ()), demo=demo)
     return Comparison(
         levels=levels,
         variance=variance,
@@ -142,7 +142,7 @@ def compare(
         policy=floors,
         demo=demo,
         method=METHOD,
-        warnings=pooled_languages(people),
+        warnings=(*pooled_languages(people), *moved_units(people.tree, people.rows, people.waves)),
     )
 
 

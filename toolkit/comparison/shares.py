@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from toolkit.comparison.levels import counted
-from toolkit.comparison.people import Columns, Integers, People, Responses, gather, group_table, wave_column
+from toolkit.comparison.people import Columns, Integers, People, Responses, gather, group_table, spread, wave_column
 from toolkit.comparison.results import SHARES, Distributions
 from toolkit.comparison.shrinkage import Array
-from toolkit.disclosure.cells import shown_cells
+from toolkit.disclosure.cells import shown_over_time
 from toolkit.disclosure.thresholds import Policy
 from toolkit.instruments.scoring import scored_items
 
@@ -75,23 +75,20 @@ def distributions(
     groups = group_table(people.tree)
     blocks = [block for version in people.versions for block in _blocks(people, version, floors)]
     blocks.sort(key=lambda block: (block.item_order, block.wave))
-    sizes = [len(groups) * len(block.codes) for block in blocks]
-    table = pd.DataFrame(
-        {
-            "item": np.repeat(np.array([block.item for block in blocks], dtype=object), sizes),
-            "version": np.repeat(np.array([people.version_of[block.wave] for block in blocks], dtype=object), sizes),
-            "n": np.concatenate([np.repeat(block.n, len(block.codes)) for block in blocks]),
-            "code": np.concatenate([np.tile(block.codes, len(groups)) for block in blocks]),
-            "share": np.concatenate([block.shares.ravel() for block in blocks]),
-        }
+    n_groups = people.rows.shape[1]
+    sizes = [n_groups * len(block.codes) for block in blocks]
+    head = pd.DataFrame(
+        {"item": [block.item for block in blocks], "version": [people.version_of[block.wave] for block in blocks]},
+        dtype="str",
+    ).assign(wave=wave_column([block.wave for block in blocks], people.waves))
+    cells = np.concatenate([np.repeat(block.cells, len(block.codes)) for block in blocks])
+    n = np.concatenate([np.repeat(block.n, len(block.codes)) for block in blocks])
+    table = spread(head, sizes, groups, cells).assign(
+        n=counted(n),
+        code=np.concatenate([np.tile(block.codes, n_groups) for block in blocks]),
+        share=np.concatenate([block.shares.ravel() for block in blocks]),
+        shown=~np.isnan(n),
     )
-    for name in groups:
-        words = groups[name].to_numpy(dtype=object)
-        table[name] = np.concatenate([np.repeat(words, len(block.codes)) for block in blocks])
-    table["wave"] = wave_column(np.repeat([block.wave for block in blocks], sizes), people.waves)
-    table["shown"] = table["n"].notna()
-    table["n"] = counted(table["n"])
-    table = table.astype(dict.fromkeys(("item", "version", *groups), "str"))
     first = next(iter(people.versions.values()))
     return Distributions(shares=table[list(SHARES)], instrument=first.id, policy=floors)
 
@@ -104,6 +101,7 @@ class _Block:
     item_order: int
     wave: int
     codes: Integers
+    cells: Integers
     n: Array
     shares: Array
 
@@ -114,7 +112,6 @@ def _blocks(people: People, version: str, policy: Policy) -> Iterator[_Block]:
     # Refuses codes that an item does not have, and tells points from missing codes.
     points = scored_items(instrument, frame).notna()
     order = list(dict.fromkeys(code for one in people.versions.values() for code in one.item_codes))
-    n_places = len(people.tree.smallest)
     rating = {item for scale in instrument.definition.scales if scale.rates_leader for item in scale.items}
     for item in instrument.item_codes:
         codes = np.array(instrument.points(item), dtype=np.int64)
@@ -122,14 +119,18 @@ def _blocks(people: People, version: str, policy: Policy) -> Iterator[_Block]:
         answers = np.searchsorted(codes, frame[item].to_numpy(dtype=float)[given])
         keys = people.cell[part][given] * len(codes) + answers
         counts = np.bincount(keys, minlength=people.n_cells * len(codes))
+        counts = counts.reshape(len(people.waves), len(people.tree.smallest), len(codes))
         floor = policy.floor("distribution", rates_leader=item in rating)
         lowest = policy.lowest("distribution", rates_leader=item in rating)
+        shown = shown_over_time(people.tree, counts.sum(axis=2), floor=floor, raised_from=lowest)
         for wave in people.waves_of(version):
-            inside = counts.reshape(len(people.waves), n_places, len(codes))[wave]
             totals = np.zeros((len(people.tree.paths), len(codes)))
             for member in people.tree.members:
-                np.add.at(totals, member, inside)
-            totals[~shown_cells(people.tree, inside.sum(axis=1), floor=floor, raised_from=lowest)] = np.nan
-            n = totals.sum(axis=1)
-            shares = totals / n[:, None]
-            yield _Block(item=item, item_order=order.index(item), wave=wave, codes=codes, n=n, shares=shares)
+                np.add.at(totals, member, counts[wave])
+            totals[~shown[wave]] = np.nan
+            cells = np.sort(people.rows[wave])
+            n = totals[cells].sum(axis=1)
+            shares = totals[cells] / n[:, None]
+            yield _Block(
+                item=item, item_order=order.index(item), wave=wave, codes=codes, cells=cells, n=n, shares=shares
+            )

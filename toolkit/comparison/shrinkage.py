@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, t
 
 Array = NDArray[np.float64]
 
 LEAST_UNITS = 4
 """Units below which nothing is shrunken: from four on, shrinking to an estimated mean lowers the total error."""
-_RATIOS = np.concatenate([[0.0], np.logspace(-6, 4, 61)])
+_RATIOS = np.concatenate([[0.0], np.logspace(-6, 13, 96)])
 _NEAR = 1e-12
 
 
@@ -154,8 +154,9 @@ def shrunken_means(
     left when all parameters are known; (1 - B)^2 var(mu), for the estimated mean; and the first-order correction of
     Kass and Steffey for the estimated ``between``, the squared derivative of the shrunken mean (by its weight and by
     mu) times the sampling variance of ``between``. The uncertainty of ``within``, which rests on all persons, is
-    left out. The interval is normal. Where ``between`` is 0 all units get mu, and the third part keeps the interval
-    open.
+    left out. The interval takes the quantile of Student's t with one degree of freedom less than there are units: an
+    approximation that makes up for what the first-order correction lacks with few units. Where ``between`` is 0 all
+    units get mu, and the third part keeps the interval open.
 
     The interval covers the units' true means at its level *on average over the units*, not for each: a unit that is far
     from the others is drawn too far.
@@ -177,7 +178,7 @@ def shrunken_means(
     slope = (1 - weight) * (precision * apart + mean_slope)
     variance = weight * noise + (1 - weight) ** 2 * components.mean_variance + slope**2 * components.between_variance
     shrunken = components.mean + weight * apart
-    reach = float(norm.ppf((1 + level) / 2)) * np.sqrt(variance)
+    reach = float(t.ppf((1 + level) / 2, components.n_units - 1)) * np.sqrt(variance)
     return shrunken, shrunken - reach, shrunken + reach
 
 

@@ -124,6 +124,8 @@ def shown_cells(tree: Hierarchy, sizes: ArrayLike, *, floor: int, raised_from: i
     around it. Cells that lie deepest are mended first; of cells of one size the first in order is hidden. This is
     repeated until every remainder keeps the rule.
 
+    Where the same hierarchy is shown again and again, :func:`shown_over_time` keeps to the cells that it hid before.
+
     A cell that one floor hides to protect another may be safe at a higher one, where other cells are hidden anyway.
     A release at each floor would then tell more than either. So a raised floor hides what every floor from
     ``raised_from`` on hides, and a higher floor never shows more.
@@ -144,16 +146,49 @@ def shown_cells(tree: Hierarchy, sizes: ArrayLike, *, floor: int, raised_from: i
     >>> dict(zip(tree.paths, shown_cells(tree, [3, 6, 9], floor=5).tolist()))
     {(): True, ('a',): False, ('b',): False, ('c',): True}
     """
-    totals = tree.totals(sizes)
-    shown = np.ones(len(totals), dtype=bool)
+    result: Booleans = shown_over_time(tree, np.asarray(sizes)[None, :], floor=floor, raised_from=raised_from)[0]
+    return result
+
+
+def shown_over_time(tree: Hierarchy, sizes: ArrayLike, *, floor: int, raised_from: int | None = None) -> Booleans:
+    """Say for every wave and cell of a hierarchy whether its figures may be shown.
+
+    Parameters
+    ----------
+    tree, floor, raised_from
+        As :func:`shown_cells` takes them.
+    sizes : array_like of int, shape (n_waves, n_smallest)
+        People behind the figure in each wave, the earliest first.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_waves, n_cells)
+
+    Notes
+    -----
+    Each wave keeps the rule of :func:`shown_cells` by itself, for waves hold different answers. Where a cell has to
+    be hidden to protect another, one that was hidden in the wave before is taken first, and only then the smallest. So
+    a unit beside a small one does not come and go, and a later wave never changes what an earlier one shows.
+
+    Examples
+    --------
+    >>> tree, _ = hierarchy(pd.DataFrame({"unit": ["a", "b", "c"]}))
+    >>> shown_over_time(tree, [[3, 8, 9], [3, 9, 8]], floor=5)[:, 1:].tolist()
+    [[False, False, True], [False, False, True]]
+    """
+    totals = np.array([tree.totals(wave) for wave in np.asarray(sizes)])
+    shown = np.ones(totals.shape, dtype=bool)
     for step in range(floor if raised_from is None else raised_from, floor + 1):
-        shown &= totals >= step
-        _hide_remainders(tree, totals, shown, step)
+        hidden_before = np.zeros(len(tree.paths), dtype=bool)
+        for wave in range(len(shown)):
+            shown[wave] &= totals[wave] >= step
+            _hide_remainders(tree, totals[wave], shown[wave], step, hidden_before)
+            hidden_before = ~shown[wave]
     return shown
 
 
-def _hide_remainders(tree: Hierarchy, totals: Integers, shown: Booleans, floor: int) -> None:
-    """Hide further cells in place until every remainder keeps the rule."""
+def _hide_remainders(tree: Hierarchy, totals: Integers, shown: Booleans, floor: int, first: Booleans) -> None:
+    """Hide further cells in place until every remainder keeps the rule; cells of ``first`` before others."""
     around = _nearest_shown(tree, shown)
     has_parts = np.ones(len(totals), dtype=bool)
     has_parts[tree.smallest] = False
@@ -169,6 +204,7 @@ def _hide_remainders(tree: Hierarchy, totals: Integers, shown: Booleans, floor: 
             return
         whole = int(np.argmax(np.where(wrong, tree.depths, -1)))
         parts = np.flatnonzero(shown & (around == whole) & (people > 0))
+        parts = parts[first[parts]] if first[parts].any() else parts
         chosen = int(parts[np.argmin(totals[parts])]) if parts.size else whole
         shown[chosen] = False
         outer = around[chosen]

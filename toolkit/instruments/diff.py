@@ -174,7 +174,7 @@ def version_diff(earlier: Instrument, later: Instrument) -> VersionDiff:
     >>> from toolkit import instruments
     >>> found = instruments.version_diff(instruments.load("eomhs@0.9.0"), instruments.load("eomhs@1.0.0"))
     >>> len(found.unchanged), len(found.reworded), found.added, found.least_bump
-    (20, 9, ('CI5', 'ZE4'), 'major')
+    (20, 9, ('ZE4', 'CI5'), 'major')
     """
     if earlier.id != later.id:
         what, fix = "The two versions belong to different questionnaires.", "Name two versions of one questionnaire."

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.comparability import VERSIONS, linking, stated
+from tests.comparability import ENTRY, VERSIONS, linking, stated
 from toolkit import instruments
 from toolkit.errors import Code, DefinitionError
 from toolkit.instruments import Catalog, comparability, load_statements
@@ -52,17 +52,6 @@ def test_a_scale_or_language_that_nobody_has_is_a_mistake() -> None:
 
 
 # The file
-
-ENTRY = {
-    "from": "1.0.0",
-    "to": "1.1.0",
-    "scale": "MOOD",
-    "language": "en",
-    "comparability": "identical",
-    "kind": "human",
-    "evidence": "invariance.md",
-    "date": "2026-01-10",
-}
 
 
 @pytest.fixture
