@@ -383,8 +383,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
-def test_every_translation_of_the_app_is_complete() -> None:
-    files = sorted((TOOLKIT / "ui" / "text").glob("*.yaml"))
+@pytest.mark.parametrize("room", ["ui", "reporting"])
+def test_every_translation_of_the_app_is_complete(room: str) -> None:
+    files = sorted((TOOLKIT / room / "text").glob("*.yaml"))
     assert len(files) >= 2
     texts = {path.stem: dict(leaves(YAML(typ="safe").load(path))) for path in files}
     first = texts.pop("en")

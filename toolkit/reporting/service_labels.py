@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from toolkit.errors import Code
 from toolkit.reporting.words import number, percent, report_words
 
 if TYPE_CHECKING:
@@ -76,6 +78,27 @@ def versions_between(comparison: Comparison, row: Mapping[str, Any]) -> dict[str
         return {"version_from": "", "version_to": ""}
     first = found.iloc[0]
     return {"version_from": str(first["version_from"]), "version_to": str(first["version_to"])}
+
+
+def notes_on(comparison: Comparison, labels: Labels) -> list[str]:
+    """Say what must be known: languages that are pooled, units that belong to another service now."""
+    codes = {problem.code for problem in comparison.warnings}
+    sentences = [labels.words["note_languages"]] if Code.CMP_LANGUAGES_POOLED in codes else []
+    table = comparison.levels
+    units = table[table["kind"] == "unit"].drop_duplicates(["group", "wave"]).sort_values("wave", kind="stable")
+    for unit, rows in units.groupby("group", sort=False):
+        places = list(zip(rows["wave"].astype(str), rows["parent"], strict=True))
+        for (_, before), (wave, after) in pairwise(places):
+            if before != after:
+                sentences.append(
+                    labels.words["note_moved"].format(
+                        unit=labels.group("unit", str(unit)),
+                        wave=labels.waves[wave],
+                        before=labels.group("service", before),
+                        after=labels.group("service", after),
+                    )
+                )
+    return sentences
 
 
 def labels_of(

@@ -17,7 +17,7 @@ from toolkit.instruments import Instrument
 from toolkit.reporting.drawing import Draft, svg
 from toolkit.reporting.service_charts import answers_chart, break_sentences, changes_chart, trend_chart, units_chart
 from toolkit.reporting.service_findings import what_can_we_say
-from toolkit.reporting.service_labels import Labels, labels_of
+from toolkit.reporting.service_labels import Labels, labels_of, notes_on
 from toolkit.reporting.service_tables import changes_table, levels_table, rates_table, shares_table, units_table
 from toolkit.reporting.words import FOLDER, languages_of
 
@@ -264,6 +264,22 @@ def test_sentences_in_bokmal_use_its_numbers(study: Study) -> None:
     assert first.startswith("Fra Summer til Autumn: Integrering i hverdagen steg med 2")
     assert "," in first.split("med ")[1].split(" poeng")[0]
     assert "95\N{NO-BREAK SPACE}%" in second
+
+
+# --- what must be known
+
+
+def test_pooled_languages_and_a_move_are_told_by_name(study: Study) -> None:
+    assert notes_on(study.comparison, study.labels()) == []
+    moved = study.answers.copy()
+    moved.loc[(moved["unit"] == "ten") & (moved["wave"] == "w3"), "service"] = "north"
+    moved.loc[moved.index[::2], "language"] = "nb"
+    notes = notes_on(comparison.compare(study.instruments, moved), study.labels())
+    assert notes == [
+        study.labels().words["note_languages"],
+        "From Autumn on Unit ten belongs to Service north, before that to Service south. It is followed as one unit; "
+        "the changes of both services hold its move.",
+    ]
 
 
 # --- charts and tables
