@@ -12,14 +12,15 @@ from typing import get_args
 import streamlit as st
 from babel.numbers import format_decimal
 
-from toolkit.errors import ToolkitError
+from toolkit.disclosure.thresholds import NOT_SHOWN
+from toolkit.errors import Code, ToolkitError
 from toolkit.instruments.catalog import Entry, version_order
 from toolkit.instruments.instrument import Instrument
 from toolkit.reporting.validation_report import ValidationReport, report_language
 from toolkit.ui import staff, theme, validating
 from toolkit.ui.problems import show_problems
 from toolkit.ui.validating import Answers
-from toolkit.ui.words import language_name
+from toolkit.ui.words import FALLBACK, language_name
 from toolkit.validation.jobs import Job
 from toolkit.validation.plan import Method, Missing, Rotation, ValidationPlan
 from toolkit.wiring import services
@@ -63,7 +64,7 @@ def _ask(entries: list[Entry], language: str, say: Say) -> None:
     try:
         instrument = services().catalog.load(chosen)
     except ToolkitError as error:
-        _refuse(error, say)
+        _refuse(error, language, say)
         return
     answers = _choose_answers(instrument, say)
     plan, spoken = _choose_plan(instrument, language, say)
@@ -72,7 +73,7 @@ def _ask(entries: list[Entry], language: str, say: Say) -> None:
         try:
             job = validating.start(instrument, answers(), plan(), spoken)
         except ToolkitError as error:
-            _refuse(error, say)
+            _refuse(error, language, say)
             return
         st.session_state[STORED] = job.key if job.state == "done" else None
         st.query_params[RUN] = job.key
@@ -195,7 +196,10 @@ def _choose_plan(instrument: Instrument, language: str, say: Say) -> tuple[Calla
     return plan, spoken
 
 
-def _refuse(error: ToolkitError, say: Say) -> None:
+def _refuse(error: ToolkitError, language: str, say: Say) -> None:
+    if error.codes == (Code.COL_TOO_FEW_TO_VALIDATE,):
+        st.info(NOT_SHOWN.get(language, NOT_SHOWN[FALLBACK]))
+        return
     st.error(say["validation_refused"])
     show_problems(error.problems, say)
 
