@@ -91,7 +91,12 @@ def test_a_file_becomes_a_report_and_the_second_run_is_the_stored_one(services: 
     app = finished(start(with_file(content)), services)
     assert [note.value for note in app.success] == [EN["validation_done"]]
     text = page_text(app)
-    for words_of_the_page in ("600", "31 in 6 scales", "Alpha: Health benefit of work", "6 extracted"):
+    for words_of_the_page in (
+        "600",
+        "31 in 6 scales",
+        "Alpha: Health benefit of work",
+        "Extracted: 6. Suggested by parallel analysis: 5.",
+    ):
         assert words_of_the_page in text
     assert EN["validation_synthetic"] in [note.value for note in app.info]
     key = run_of(app)

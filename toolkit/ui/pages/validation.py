@@ -305,12 +305,10 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
         alpha = scale["alpha"]
         value = absent
         if alpha is not None and alpha["estimate"] is not None:
-            numbers = {"alpha": alpha["estimate"], "low": alpha["interval"]["low"], "high": alpha["interval"]["high"]}
             value = say["validation_alpha_value"].format(
-                **{
-                    name: absent if number is None else format_decimal(number, format="0.00", locale=language)
-                    for name, number in numbers.items()
-                }
+                alpha=_two_decimals(alpha["estimate"], language, absent),
+                low=_two_decimals(alpha["interval"]["low"], language, absent),
+                high=_two_decimals(alpha["interval"]["high"], language, absent),
             )
         found[say["validation_alpha"].format(scale=report.scale_names[code])] = value
     verdicts = [rating["verdict"] for rating in results["ratings"]]
@@ -319,6 +317,11 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
     )
     found[say["validation_notes"]] = str(len(results["warnings"]) + len(results["not_computed"]))
     return found
+
+
+def _two_decimals(number: float | None, language: str, absent: str) -> str:
+    # Adding zero takes the sign from a number that rounds to it.
+    return absent if number is None else format_decimal(round(number, 2) + 0.0, format="0.00", locale=language)
 
 
 def _zipped(files: Mapping[str, str]) -> bytes:
