@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app.pages import page_text
 from toolkit import wiring
+from toolkit.collection.ports import Unit, Wave
 from toolkit.disclosure.thresholds import NOT_SHOWN
 from toolkit.errors import Code
 from toolkit.ui import shell, staff, words
@@ -72,10 +73,14 @@ def finished(app: AppTest, services: wiring.Services) -> AppTest:
     return app
 
 
+def open_wave(services: wiring.Services, name: str) -> tuple[Wave, Unit]:
+    service, units = services.waves.add_service("Service", ["Hidden unit"])
+    return services.waves.add_wave(service, name, "eomhs@1.0.0"), units[0]
+
+
 def frozen_wave(services: wiring.Services, n: int) -> str:
-    service, units = services.waves.add_service(f"Service {n}", ["Hidden unit"])
-    wave = services.waves.add_wave(service, f"Wave of {n}", "eomhs@1.0.0")
-    for person, token in enumerate(services.waves.invite(wave.id, units[0].id, n)):
+    wave, unit = open_wave(services, f"Wave of {n}")
+    for person, token in enumerate(services.waves.invite(wave.id, unit.id, n)):
         cookie = services.responding.open_link(token)
         draft = services.responding.begin(cookie, language="en", consent_version="1")
         for number, item in enumerate(services.responding.visit(cookie).instrument.item_codes):
@@ -167,8 +172,7 @@ def test_a_wave_of_few_says_only_that_it_is_not_shown(services: wiring.Services,
 
 
 def test_only_frozen_waves_are_offered_and_the_service_refuses_others(services: wiring.Services) -> None:
-    service, _ = services.waves.add_service("Service", ["Unit"])
-    wave = services.waves.add_wave(service, "Still open", "eomhs@1.0.0")
+    wave, _ = open_wave(services, "Still open")
     app = opened()
     assert EN["validation_no_wave"] in [note.value for note in app.info]
     assert app.button(key="validation_start").disabled
@@ -179,8 +183,7 @@ def test_only_frozen_waves_are_offered_and_the_service_refuses_others(services: 
 
 
 def test_a_wave_that_is_not_frozen_is_refused(services: wiring.Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    service, _ = services.waves.add_service("Service", ["Unit"])
-    wave = services.waves.add_wave(service, "Still open", "eomhs@1.0.0")
+    wave, _ = open_wave(services, "Still open")
     monkeypatch.setattr("toolkit.ui.validating.frozen_waves", lambda _name: (wave,))
     app = start(opened())
     assert [error.value for error in app.error] == [EN["validation_refused"]]

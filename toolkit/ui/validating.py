@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from toolkit.collection.answers import item_answers
+from toolkit.collection.item_answers import item_answers
 from toolkit.collection.ports import Wave
 from toolkit.disclosure.thresholds import FLOOR_FOR_DISTRIBUTIONS
 from toolkit.instruments.instrument import Instrument

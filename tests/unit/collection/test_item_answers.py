@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tests.collecting import Survey, answered, refused
-from toolkit.collection.answers import item_answers
+from toolkit.collection.item_answers import item_answers
 from toolkit.errors import Code
 
 
