@@ -30,7 +30,10 @@ ROOT_ENTRIES = {
     *(".ci", ".git", ".gitignore", ".streamlit"),
 }
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
-BOUNDARIES = {"toolkit/cli/__init__.py", "toolkit/ui/shell.py", "toolkit/ui/routes.py", "toolkit/api/app.py"}
+BOUNDARIES = {
+    *("toolkit/cli/__init__.py", "toolkit/ui/shell.py", "toolkit/ui/routes.py", "toolkit/api/app.py"),
+    "toolkit/validation/jobs.py",
+}
 """The edges: the only modules that may catch every exception, once each, and then log it."""
 SCIENTIFIC = {
     *("numpy", "scipy", "pandas", "statsmodels", "pingouin", "factor_analyzer", "sklearn", "joblib", "numba"),

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app.pages import page_text
 from toolkit import wiring
 from toolkit.collection.ports import Answer
 from toolkit.errors import Code, Problem, StorageError
-from toolkit.settings import Settings
 from toolkit.ui import shell, words
 from toolkit.ui.answering import Choice
 from toolkit.ui.pages import notice
-
-
-@pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Services]:
-    wired = wiring.wire(Settings(database_url=f"sqlite:///{tmp_path / 'eot.db'}"))
-    monkeypatch.setattr(wiring, "services", lambda: wired)
-    for module in ("pages.respond", "pages.withdraw", "pages.waves", "answering", "staff"):
-        monkeypatch.setattr(f"toolkit.ui.{module}.services", lambda: wired)
-    yield wired
-    wired.engine.dispose()
-
-
-def page_text(app: AppTest) -> str:
-    return " ".join(element.proto.body for element in app.get("html")) + " ".join(text.value for text in app.text)
 
 
 @pytest.mark.parametrize("language", ["en", "nb"])

@@ -55,14 +55,14 @@ class RunCancelledError(ToolkitError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """The file that the answers came from.
+    """The file, or the wave, that the answers came from.
 
     Attributes
     ----------
     name : str
         Its name, without folders.
     sha256 : str
-        SHA-256 of its bytes in hexadecimal.
+        SHA-256 in hexadecimal of the file's bytes, or of the wave's answers.
     """
 
     name: str

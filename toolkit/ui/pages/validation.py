@@ -12,7 +12,8 @@ from typing import get_args
 import streamlit as st
 from babel.numbers import format_decimal
 
-from toolkit.errors import ToolkitError
+from toolkit.disclosure.thresholds import NOT_SHOWN
+from toolkit.errors import Code, ToolkitError
 from toolkit.instruments.catalog import Entry
 from toolkit.instruments.definition import version_order
 from toolkit.instruments.instrument import Instrument
@@ -20,7 +21,7 @@ from toolkit.reporting.validation_report import ValidationReport, report_languag
 from toolkit.ui import staff, theme, validating
 from toolkit.ui.problems import show_problems
 from toolkit.ui.validating import Answers
-from toolkit.ui.words import language_name
+from toolkit.ui.words import FALLBACK, language_name
 from toolkit.validation.jobs import Job
 from toolkit.validation.plan import Method, Missing, Rotation, ValidationPlan
 from toolkit.wiring import services
@@ -64,7 +65,7 @@ def _ask(entries: list[Entry], language: str, say: Say) -> None:
     try:
         instrument = services().catalog.load(chosen)
     except ToolkitError as error:
-        _refuse(error, say)
+        _refuse(error, language, say)
         return
     answers = _choose_answers(instrument, say)
     plan, spoken = _choose_plan(instrument, language, say)
@@ -73,7 +74,7 @@ def _ask(entries: list[Entry], language: str, say: Say) -> None:
         try:
             job = validating.start(instrument, answers(), plan(), spoken)
         except ToolkitError as error:
-            _refuse(error, say)
+            _refuse(error, language, say)
             return
         st.session_state[STORED] = job.key if job.state == "done" else None
         st.query_params[RUN] = job.key
@@ -196,7 +197,10 @@ def _choose_plan(instrument: Instrument, language: str, say: Say) -> tuple[Calla
     return plan, spoken
 
 
-def _refuse(error: ToolkitError, say: Say) -> None:
+def _refuse(error: ToolkitError, language: str, say: Say) -> None:
+    if error.codes == (Code.COL_TOO_FEW_TO_VALIDATE,):
+        st.info(NOT_SHOWN.get(language, NOT_SHOWN[FALLBACK]))
+        return
     st.error(say["validation_refused"])
     show_problems(error.problems, say)
 
@@ -302,12 +306,10 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
         alpha = scale["alpha"]
         value = absent
         if alpha is not None and alpha["estimate"] is not None:
-            numbers = {"alpha": alpha["estimate"], "low": alpha["interval"]["low"], "high": alpha["interval"]["high"]}
             value = say["validation_alpha_value"].format(
-                **{
-                    name: absent if number is None else format_decimal(number, format="0.00", locale=language)
-                    for name, number in numbers.items()
-                }
+                alpha=_two_decimals(alpha["estimate"], language, absent),
+                low=_two_decimals(alpha["interval"]["low"], language, absent),
+                high=_two_decimals(alpha["interval"]["high"], language, absent),
             )
         found[say["validation_alpha"].format(scale=report.scale_names[code])] = value
     verdicts = [rating["verdict"] for rating in results["ratings"]]
@@ -316,6 +318,11 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
     )
     found[say["validation_notes"]] = str(len(results["warnings"]) + len(results["not_computed"]))
     return found
+
+
+def _two_decimals(number: float | None, language: str, absent: str) -> str:
+    # Adding zero takes the sign from a number that rounds to it.
+    return absent if number is None else format_decimal(round(number, 2) + 0.0, format="0.00", locale=language)
 
 
 def _zipped(files: Mapping[str, str]) -> bytes:
