@@ -12,11 +12,10 @@ from toolkit.cli.console import output
 from toolkit.cli.store_demo import demo
 from toolkit.cli.store_import import import_file
 from toolkit.cli.store_links import LOCAL_APP, Address, links, opened_privately, private_file
-from toolkit.cli.store_upkeep import DAY, Database, backup, check, migrate, restore, settings_for
+from toolkit.cli.store_upkeep import DAY, Database, backup, check, migrate, opened_services, restore
 from toolkit.collection.export import export_frame
 from toolkit.instruments.codebook import codebook
 from toolkit.storage.folders import check_place, write_atomically
-from toolkit.wiring import wire
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,13 +39,13 @@ def add_wave(
     database: Database = None,
 ) -> None:
     """Add an open wave of one questionnaire, and the service and units that are not there yet."""
-    services = wire(settings_for(database))
-    # The questionnaire is found before anything is written.
-    services.catalog.load(instrument)
-    day = None if on is None else on.date()
-    _, units = services.waves.add_service(service, unit, on=day)
-    wave = services.waves.add_wave(units, name, instrument, asked_on=day)
-    output().print(f"Added the wave {wave.id} ({wave.instrument}).", soft_wrap=True)
+    with opened_services(database) as services:
+        # The questionnaire is found before anything is written.
+        services.catalog.load(instrument)
+        day = None if on is None else on.date()
+        _, units = services.waves.add_service(service, unit, on=day)
+        wave = services.waves.add_wave(units, name, instrument, asked_on=day)
+        output().print(f"Added the wave {wave.id} ({wave.instrument}).", soft_wrap=True)
 
 
 @app.command("add-units")
@@ -57,25 +56,25 @@ def add_units(
     database: Database = None,
 ) -> None:
     """Let more units take part in an open wave, of its service or another; those that are not there are added."""
-    services = wire(settings_for(database))
-    day = services.waves.wave(wave).asked_on
-    _, units = services.waves.add_service(service, unit, on=day)
-    services.waves.add_units(wave, units)
-    output().print(f"{len(units)} units of {service} take part.", soft_wrap=True)
+    with opened_services(database) as services:
+        day = services.waves.wave(wave).asked_on
+        _, units = services.waves.add_service(service, unit, on=day)
+        services.waves.add_units(wave, units)
+        output().print(f"{len(units)} units of {service} take part.", soft_wrap=True)
 
 
 @app.command()
 def waves(database: Database = None) -> None:
     """List the waves."""
-    services = wire(settings_for(database))
-    console = output()
-    for wave, taking_part in services.waves.all():
-        # One line that can be copied from, never cut or wrapped; the names, which may be long, below it.
-        head = [wave.id, wave.status, wave.instrument, f"{services.waves.n_invited(wave.id)} invited"]
-        console.print("  ".join([*head, *(["synthetic"] if wave.is_demo else [])]), soft_wrap=True)
-        console.print(f"    {wave.name}; {wave.asked_on}", soft_wrap=True)
-        for service, units in taking_part:
-            console.print(f"    {service.name}: {', '.join(unit.name for unit in units)}", soft_wrap=True)
+    with opened_services(database) as services:
+        console = output()
+        for wave, taking_part in services.waves.all():
+            # One line that can be copied from, never cut or wrapped; the names, which may be long, below it.
+            head = [wave.id, wave.status, wave.instrument, f"{services.waves.n_invited(wave.id)} invited"]
+            console.print("  ".join([*head, *(["synthetic"] if wave.is_demo else [])]), soft_wrap=True)
+            console.print(f"    {wave.name}; {wave.asked_on}", soft_wrap=True)
+            for service, units in taking_part:
+                console.print(f"    {service.name}: {', '.join(unit.name for unit in units)}", soft_wrap=True)
 
 
 @app.command()
@@ -91,12 +90,12 @@ def invite(
     """Make invitation links; they are written once and only their hashes are stored."""
     if out.exists():
         raise typer.BadParameter(f"{out} exists already; name a new file", param_hint="--out")
-    services = wire(settings_for(database))
-    found = services.waves.find_unit(wave, unit, service=service)
-    # The file is there before the links are: a link that could not be written would be lost.
-    with private_file(out) as opened:
-        links(services, wave, found, number, address).to_csv(opened, index=False)
-    output().print(f"{number} links: {out}", soft_wrap=True)
+    with opened_services(database) as services:
+        found = services.waves.find_unit(wave, unit, service=service)
+        # The file is there before the links are: a link that could not be written would be lost.
+        with private_file(out) as opened:
+            links(services, wave, found, number, address).to_csv(opened, index=False)
+        output().print(f"{number} links: {out}", soft_wrap=True)
 
 
 @app.command()
@@ -108,7 +107,8 @@ def freeze(
     """End a wave for good: drafts and receipts are deleted, and answers can be exported."""
     if not yes:
         typer.confirm(f"End the wave {wave} for good? Answers that were not submitted are deleted.", abort=True)
-    frozen = wire(settings_for(database)).waves.freeze(wave)
+    with opened_services(database) as services:
+        frozen = services.waves.freeze(wave)
     output().print(f"Frozen: {frozen.name}.")
 
 
@@ -123,15 +123,15 @@ def export(
 ) -> None:
     """Write the answers of a frozen wave as CSV, with a codebook."""
     check_place(out, force=force)
-    services = wire(settings_for(database))
-    found, responses, taking_part = services.waves.frozen_responses(wave)
-    instrument = services.catalog.load(found.instrument)
-    answers = export_frame(instrument, found, responses, taking_part)
-    book = codebook(instrument)
-    with write_atomically(out, force=force) as folder:
-        with opened_privately(folder / "answers.csv") as opened:
-            answers.to_csv(opened, index=False)
-        book.to_csv(folder / "codebook.csv", index=False)
-    output().print(
-        f"{len(answers)} respondents: {out / 'answers.csv'}; codebook: {out / 'codebook.csv'}", soft_wrap=True
-    )
+    with opened_services(database) as services:
+        found, responses, taking_part = services.waves.frozen_responses(wave)
+        instrument = services.catalog.load(found.instrument)
+        answers = export_frame(instrument, found, responses, taking_part)
+        book = codebook(instrument)
+        with write_atomically(out, force=force) as folder:
+            with opened_privately(folder / "answers.csv") as opened:
+                answers.to_csv(opened, index=False)
+            book.to_csv(folder / "codebook.csv", index=False)
+        output().print(
+            f"{len(answers)} respondents: {out / 'answers.csv'}; codebook: {out / 'codebook.csv'}", soft_wrap=True
+        )

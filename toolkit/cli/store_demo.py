@@ -9,9 +9,9 @@ import pandas as pd
 
 from toolkit.cli.console import output
 from toolkit.cli.store_links import LOCAL_APP, Address, beside_database, links, private_file
-from toolkit.cli.store_upkeep import Database, settings_for
+from toolkit.cli.store_upkeep import Database, opened_services
 from toolkit.settings import ROOT
-from toolkit.wiring import Services, wire
+from toolkit.wiring import Services
 
 if TYPE_CHECKING:
     from toolkit.collection.ports import Unit
@@ -25,10 +25,14 @@ LINKS_A_UNIT = 10
 
 def demo(database: Database = None, address: Address = LOCAL_APP) -> None:
     """Load four services with four ended waves of synthetic answers, and an open wave with invitation links."""
+    with opened_services(database) as services:
+        _fill(services, address)
+
+
+def _fill(services: Services, address: str) -> None:
     from rich.progress import track
 
     console = output()
-    services = wire(settings_for(database))
     known = {wave.id: wave for wave, _ in services.waves.all()}
     if OPEN_WAVE in known:
         console.print("The demonstration is loaded already.")

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.console import messages, output
-from toolkit.cli.store_upkeep import DAY, Database, settings_for
+from toolkit.cli.store_upkeep import DAY, Database, opened_services
 from toolkit.cli.validate import recoded_codes, renamed_columns
 from toolkit.errors import Code, Problem, ResponsesError
-from toolkit.wiring import wire
 
 if TYPE_CHECKING:
     from toolkit.collection.importing import UnitName
@@ -63,30 +62,29 @@ def import_file(
     from toolkit.storage.response_files import read_responses_in_parts
 
     renamed, recoded = renamed_columns(rename or []), recoded_codes(missing_codes or [])
-    services = wire(settings_for(database))
-    wave = services.waves.new_wave(name, instrument, asked_on=on.date(), is_demo=demo)
-    definition = services.catalog.load(wave.instrument)
-    counts = _counts(invited, service) if invited is not None else {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=messages(), transient=True) as bar:
-        task = bar.add_task("Reading", total=None)
-        answers = AnswersOfAFile(definition, service=service, file=str(file))
-        for part in read_responses_in_parts(
-            file, definition, id_column=id_column, rename=renamed, missing_codes=recoded or None
-        ):
-            answers.add(part)
-            bar.update(task, completed=len(answers))
-        bar.update(task, description="Writing", completed=0, total=len(answers))
-        done = import_answers(
-            services.store,
-            wave,
-            answers,
-            n_invited=counts,
-            adds_units=add_units,
-            freezes=freeze,
-            progress=lambda written, total: bar.update(task, completed=written, total=total),
-        )
-    services.engine.dispose()
+    with opened_services(database) as services:
+        wave = services.waves.new_wave(name, instrument, asked_on=on.date(), is_demo=demo)
+        definition = services.catalog.load(wave.instrument)
+        counts = _counts(invited, service) if invited is not None else {}
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=messages(), transient=True) as bar:
+            task = bar.add_task("Reading", total=None)
+            answers = AnswersOfAFile(definition, service=service, file=str(file))
+            for part in read_responses_in_parts(
+                file, definition, id_column=id_column, rename=renamed, missing_codes=recoded or None
+            ):
+                answers.add(part)
+                bar.update(task, completed=len(answers))
+            bar.update(task, description="Writing", completed=0, total=len(answers))
+            done = import_answers(
+                services.store,
+                wave,
+                answers,
+                n_invited=counts,
+                adds_units=add_units,
+                freezes=freeze,
+                progress=lambda written, total: bar.update(task, completed=written, total=total),
+            )
     added = f", {done.n_new_units} of them new" if done.n_new_units else ""
     output().print(
         f"{done.n_responses:,} responses of {done.n_units} units{added}: wave {done.wave.id} ({done.wave.status}).",

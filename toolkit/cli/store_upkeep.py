@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from toolkit.cli.console import output
 from toolkit.errors import Code, Problem, StorageError
@@ -15,6 +18,7 @@ from toolkit.storage.backup import restore_backup, write_backup
 from toolkit.storage.engine import open_engine
 from toolkit.storage.integrity import problems_of
 from toolkit.storage.migrate import migrate as bring_to_current
+from toolkit.wiring import Services, wire
 
 Database = Annotated[str | None, typer.Option(help="Database address; EOT_DATABASE_URL otherwise.")]
 DAY = "%Y-%m-%d"
@@ -25,11 +29,30 @@ def settings_for(database: str | None) -> Settings:
     return Settings() if database is None else Settings(database_url=database)
 
 
+@contextmanager
+def opened_services(database: str | None) -> Iterator[Services]:
+    """Wire the services for one command, and leave no connection open after it."""
+    services = wire(settings_for(database))
+    try:
+        yield services
+    finally:
+        services.engine.dispose()
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Engine]:
+    """Open a database as it is, without bringing it to the current schema."""
+    engine = open_engine(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def migrate(database: Database = None) -> None:
     """Bring a database to the schema of this version; every other command and the app do so too when they start."""
-    engine = open_engine(settings_for(database).database_url)
-    before, after = bring_to_current(engine)
-    engine.dispose()
+    with _opened(settings_for(database)) as engine:
+        before, after = bring_to_current(engine)
     if before == after:
         output().print(f"The database is at the schema {after} already.")
     else:
@@ -41,9 +64,8 @@ def backup(
     database: Database = None,
 ) -> None:
     """Write all of a database to one file, while the app runs; the key of links and receipts is not in it."""
-    engine = open_engine(settings_for(database).database_url)
-    manifest = write_backup(engine, out)
-    engine.dispose()
+    with _opened(settings_for(database)) as engine:
+        manifest = write_backup(engine, out)
     output().print(f"{manifest.n_rows:,} rows of {len(manifest.tables)} tables: {out}", soft_wrap=True)
 
 
@@ -52,19 +74,17 @@ def restore(
     database: Database = None,
 ) -> None:
     """Read a backup into an empty database, all of it or nothing; the kind of database may be another one."""
-    engine = open_engine(settings_for(database).database_url)
-    manifest = restore_backup(engine, file)
-    engine.dispose()
+    with _opened(settings_for(database)) as engine:
+        manifest = restore_backup(engine, file)
     output().print(f"{manifest.n_rows:,} rows of {len(manifest.tables)} tables were restored.", soft_wrap=True)
 
 
 def check(database: Database = None) -> None:
     """Look for damage: the database's own check, links between tables, answers, frozen waves, questionnaires."""
     settings = settings_for(database)
-    engine = open_engine(settings.database_url)
-    bring_to_current(engine)
-    found = problems_of(engine, Catalog((settings.catalog, *settings.extra_catalogs)).load)
-    engine.dispose()
+    with _opened(settings) as engine:
+        bring_to_current(engine)
+        found = problems_of(engine, Catalog((settings.catalog, *settings.extra_catalogs)).load)
     if found:
         raise StorageError(
             (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from toolkit.collection.answers import read
 from toolkit.collection.placements import services_on
 from toolkit.collection.ports import AnswerRow, Transaction, Wave
 from toolkit.collection.waves import by_time, require_frozen, require_unchanged
@@ -15,7 +18,11 @@ from toolkit.disclosure.thresholds import FLOOR_FOR_DISTRIBUTIONS, NOT_SHOWN
 from toolkit.errors import Code, CollectionError, Problem, StorageError
 from toolkit.instruments.instrument import Instrument
 
+if TYPE_CHECKING:
+    from pandas.api.extensions import ExtensionArray
+
 CONTEXT = ("wave", "service", "unit", "version", "language")
+ROWS_AT_ONCE = 20_000
 
 
 def answers_frame(
@@ -31,7 +38,7 @@ def answers_frame(
     transaction : Transaction
         Reads the store.
     wave_ids : sequence of str
-        Frozen waves, of one instrument version or of several.
+        Frozen waves, one or more, of one instrument version or of several.
     instruments : callable
         Returns the instrument for a name such as ``eomhs@1.0.0``.
 
@@ -55,13 +62,15 @@ def answers_frame(
     waves = sorted((require_frozen(transaction, wave_id) for wave_id in dict.fromkeys(wave_ids)), key=by_time)
     asked = [require_unchanged(instruments(wave.instrument), wave) for wave in waves]
     placements = transaction.placements()
-    parts = [
-        _part(instrument, wave, transaction.answer_rows(wave.id), services_on(placements, wave.asked_on))
-        for wave, instrument in zip(waves, asked, strict=True)
-    ]
+    parts = []
+    for wave, instrument in zip(waves, asked, strict=True):
+        services = services_on(placements, wave.asked_on)
+        found = transaction.answer_rows(wave.id)
+        while rows := list(islice(found, ROWS_AT_ONCE)):
+            parts.append(_part(instrument, wave, rows, services))
     covariates = dict.fromkeys(one.code for instrument in asked for one in instrument.definition.covariates)
     items = dict.fromkeys(item for instrument in asked for item in instrument.item_codes)
-    frame = pd.concat(parts) if parts else pd.DataFrame(columns=[*CONTEXT])
+    frame = pd.concat(parts or [_part(instrument, wave, (), {}) for wave, instrument in zip(waves, asked, strict=True)])
     frame = frame[[*CONTEXT, *covariates, *items]]
     frame = frame.take(np.random.default_rng().permutation(len(frame)))
     frame["wave"] = pd.Categorical(frame["wave"], categories=[wave.id for wave in waves], ordered=True)
@@ -69,41 +78,78 @@ def answers_frame(
     return frame
 
 
-def _part(instrument: Instrument, wave: Wave, found: Iterable[AnswerRow], services: dict[str, str]) -> pd.DataFrame:
-    """Return the answered submissions of one wave."""
-    rows = list(found)
-    # One text is read several times faster than one a response.
-    given: list[dict[str, str]] = json.loads(f"[{','.join(row.answers for row in rows)}]")
-    items = {}
-    for item in instrument.item_codes:
-        codes: dict[str | None, float] = {str(code): float(code) for code in instrument.codes(item)}
-        codes[None] = np.nan
-        try:
-            items[item] = np.array([codes[answers.get(item)] for answers in given], dtype=np.float64)
-        except KeyError:
-            raise _damaged(wave, item) from None
-    places = {unit_id: services.get(unit_id) for unit_id in {row.unit_id for row in rows}}
+def _part(instrument: Instrument, wave: Wave, rows: Sequence[AnswerRow], services: Mapping[str, str]) -> pd.DataFrame:
+    """Return the answered submissions among some of a wave."""
+    units, versions, languages, answers = zip(*rows, strict=True) if rows else ((), (), (), ())
+    covariates = [one.code for one in instrument.definition.covariates]
+    questions = [*instrument.item_codes, *covariates]
+    given, values = _given(answers, questions, wave)
     context = {
-        "wave": pd.Series(wave.id, index=range(len(rows)), dtype="str"),
-        "service": pd.Series([places[row.unit_id] for row in rows], dtype="str"),
-        "unit": pd.Series([row.unit_id for row in rows], dtype="str"),
-        "version": pd.Series([row.version for row in rows], dtype="str"),
-        "language": pd.Series([row.language for row in rows], dtype="str"),
+        "wave": _texts([wave.id] * len(rows)),
+        "service": _texts([services.get(unit_id) for unit_id in units]),
+        "unit": _texts(units),
+        "version": _texts(versions),
+        "language": _texts(languages),
     }
-    covariates = {
-        one.code: pd.Series([answers.get(one.code) for answers in given], dtype="str")
-        for one in instrument.definition.covariates
+    written = pd.array(values, dtype="str")
+    background = {
+        code: written.take(given[:, place], allow_fill=True)
+        for place, code in enumerate(questions)
+        if code in covariates
     }
-    frame = pd.DataFrame({**context, **covariates, **items})
-    return frame.take(np.flatnonzero(~np.isnan(np.column_stack(list(items.values()))).all(axis=1)))
+    items = {}
+    for place, item in enumerate(instrument.item_codes):
+        codes = {str(code): float(code) for code in instrument.codes(item)}
+        # The last place stands for no answer; a value that is no code of the item is infinite.
+        items[item] = np.array([*(codes.get(value, np.inf) for value in values), np.nan])[given[:, place]]
+        if np.isinf(items[item]).any():
+            raise _damaged(wave, item)
+    frame = pd.DataFrame({**context, **background, **items})
+    return frame.take(np.flatnonzero((given[:, : len(items)] >= 0).any(axis=1)))
 
 
-def _damaged(wave: Wave, item: str) -> StorageError:
+def _given(answers: Sequence[str], questions: Sequence[str], wave: Wave) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the place of each answer among the values that were given, persons x questions; -1 without an answer.
+
+    All texts are cut at once, because making an object of each of them takes several times longer.
+    """
+    joined = "".join(answers)
+    if "\\" in joined:
+        objects = [read(text) for text in answers]
+        lengths = np.array([len(one) for one in objects], dtype=np.int64)
+        keys = [key for one in objects for key in one]
+        given = [value for one in objects for value in one.values()]
+    else:
+        cut = joined.split('"')
+        keys, given = cut[1::4], cut[3::4]
+        lengths = np.fromiter((text.count('"') // 4 for text in answers), np.int64, len(answers))
+    values = sorted(set(given))
+    place_of_question = {question: place for place, question in enumerate(questions)}
+    place_of_value = {value: place for place, value in enumerate(values)}
+    try:
+        columns = np.fromiter(map(place_of_question.__getitem__, keys), np.int64, len(keys))
+    except KeyError as unknown:
+        raise _damaged(wave, str(unknown.args[0])) from None
+    found = np.full((len(answers), len(questions)), -1, dtype=np.int64)
+    found[np.repeat(np.arange(len(answers)), lengths), columns] = np.fromiter(
+        map(place_of_value.__getitem__, given), np.int64, len(given)
+    )
+    return found, values
+
+
+def _texts(values: Sequence[str | None]) -> ExtensionArray:
+    """Return texts as a column, made of the few different ones."""
+    different = list(dict.fromkeys(values))
+    places = {value: place for place, value in enumerate(different)}
+    return pd.array(different, dtype="str").take(np.fromiter(map(places.__getitem__, values), np.int64, len(values)))
+
+
+def _damaged(wave: Wave, question: str) -> StorageError:
     return StorageError(
         Problem(
             code=Code.STO_DAMAGED,
             what=f"The wave {wave.name!r} holds an answer that {wave.instrument} does not have.",
-            item=item,
+            item=question,
             fix="See what else is wrong with eot store check, and restore a backup.",
         )
     )

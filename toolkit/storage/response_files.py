@@ -7,7 +7,6 @@ know what stood there before.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import Code, Problem, ResponsesError
+from toolkit.storage.text_files import EXPORT_AGAIN, bytes_of, lines_of, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,28 +26,12 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.responses import MissingCodes
 
-MAXIMUM_BYTES = 100 * 1024 * 1024
-"""Larger files are refused: they are not questionnaire data, or belong in a store."""
 MAXIMUM_COLUMNS = 5000
 """More columns than any questionnaire has."""
 SHOWN = 20
 """As many places of one kind of problem are listed; the rest are counted."""
 
-_HEAD_BYTES = 64 * 1024
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_SAVE_AS = "Open the file in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'."
-_EXPORT_AGAIN = (
-    "Export the file again from where the answers were collected, and do not save it with a spreadsheet program."
-)
-_OTHER_FORMATS = (
-    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF document"),
-    (b"$FL2", "an SPSS file"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3", "an SQLite database"),
-)
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _MONTHS = (
     r"jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch|s)?|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?"
@@ -73,7 +57,7 @@ class _Records:
 
 def sha256_of(path: Path | str) -> str:
     """SHA-256 of a file in hexadecimal, so that a result can say which file it came from."""
-    return hashlib.sha256(_bytes(Path(path))).hexdigest()
+    return hashlib.sha256(bytes_of(Path(path))).hexdigest()
 
 
 def read_csv(path: Path | str, *, content: bytes | None = None) -> pd.DataFrame:
@@ -101,7 +85,7 @@ def read_csv(path: Path | str, *, content: bytes | None = None) -> pd.DataFrame:
         ``RSP_NO_ROWS`` or ``RSP_CELL_TOO_LONG``.
     """
     path = Path(path)
-    text = _text(_bytes(path) if content is None else content, path)
+    text = text_of(bytes_of(path) if content is None else content, path)
     return _frame(next(_parts(io.StringIO(text, newline=""), path)))
 
 
@@ -198,7 +182,7 @@ def read_responses_in_parts(
     file = str(path)
     first_row: dict[str, int] = {}
     id_name = id_column or next((old for old, new in (rename or {}).items() if new == RESPONDENT), RESPONDENT)
-    for records in _parts(_lines(path), path, rows_at_once=rows_at_once):
+    for records in _parts(lines_of(path), path, rows_at_once=rows_at_once):
         raw = _frame(records)
         _refuse_dates(raw, instrument, rename or {}, path)
         frame = read_frame(
@@ -226,127 +210,6 @@ def read_responses_in_parts(
             )
         frame.attrs["rows"] = records.rows
         yield frame
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """Read the lines of a file of any size, or say why it cannot be read."""
-    head = _bytes(path, limit=_HEAD_BYTES)
-    # The beginning shows what kind of file it is; where it was cut, it is cut at the end of a line.
-    _text(head if len(head) < _HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head, path)
-    n_bytes = 0
-    with path.open("rb") as opened:
-        for row, line in enumerate(opened, start=1):
-            try:
-                text = line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise ResponsesError(_not_utf8(path, row, n_bytes + error.start, line[error.start])) from None
-            if "\x00" in text:
-                raise ResponsesError(_nul_byte(path, row))
-            n_bytes += len(line)
-            yield from io.StringIO(text.removeprefix("\ufeff") if row == 1 else text, newline="")
-
-
-def _bytes(path: Path, *, limit: int | None = None) -> bytes:
-    """Read a file, or its beginning up to a limit, or say why it cannot be read."""
-    file = str(path)
-    if path.is_dir():
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_FILE_IS_FOLDER, file=file, what="This is a folder, not a file.", fix="Name the CSV file."
-            )
-        )
-    try:
-        size = path.stat().st_size
-        if limit is None and size > MAXIMUM_BYTES:
-            raise ResponsesError(
-                Problem(
-                    code=Code.RSP_FILE_TOO_LARGE,
-                    file=file,
-                    what="The file is too large.",
-                    got=f"{size / 1024**2:.0f} MB",
-                    allowed=f"up to {MAXIMUM_BYTES // 1024**2} MB",
-                    fix="Keep the columns of this instrument only, or split the file.",
-                )
-            )
-        if limit is None:
-            return path.read_bytes()
-        with path.open("rb") as opened:
-            return opened.read(limit)
-    except FileNotFoundError:
-        problem = Problem(
-            code=Code.RSP_FILE_NOT_FOUND, file=file, what="There is no such file.", fix="Check the name and folder."
-        )
-    except OSError as error:
-        problem = Problem(
-            code=Code.RSP_FILE_UNREADABLE,
-            file=file,
-            what=f"The file cannot be read: {error.strerror or 'input/output error'}.",
-            fix="Check that you may read the file and that no other program holds it.",
-        )
-    raise ResponsesError(problem)
-
-
-def _text(content: bytes, path: Path) -> str:
-    """Decode a file's bytes, or name the format or the byte that is wrong."""
-    file = str(path)
-    for start, kind in _OTHER_FORMATS:
-        if content.startswith(start):
-            raise ResponsesError(
-                Problem(code=Code.RSP_NOT_CSV, file=file, what=f"This is {kind}, not a CSV file.", fix=_SAVE_AS)
-            )
-    body = content[3:] if content.startswith(codecs.BOM_UTF8) else content
-    if not body.strip():
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_FILE_EMPTY,
-                file=file,
-                what="The file is empty.",
-                fix="Give a CSV file with a header row and one row for each respondent.",
-            )
-        )
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or body[:200].count(0) >= len(body[:200]) // 3:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NOT_UTF8,
-                file=file,
-                row=1,
-                what="The file is in UTF-16, which spreadsheet programs call 'Unicode text'.",
-                allowed="UTF-8",
-                fix=_SAVE_AS,
-            )
-        )
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        row = body.count(b"\n", 0, error.start) + 1
-        raise ResponsesError(_not_utf8(path, row, error.start, body[error.start])) from None
-    nul = text.find("\x00")
-    if nul >= 0:
-        raise ResponsesError(_nul_byte(path, text.count("\n", 0, nul) + 1))
-    return text
-
-
-def _not_utf8(path: Path, row: int, position: int, byte: int) -> Problem:
-    return Problem(
-        code=Code.RSP_NOT_UTF8,
-        file=str(path),
-        row=row,
-        what=f"The file is not in UTF-8: the byte at position {position} is not part of any character.",
-        got=f"0x{byte:02X}",
-        allowed="UTF-8",
-        fix=_SAVE_AS,
-    )
-
-
-def _nul_byte(path: Path, row: int) -> Problem:
-    return Problem(
-        code=Code.RSP_NUL_BYTE,
-        file=str(path),
-        row=row,
-        what="The file holds a zero byte, so it is damaged or not a text file.",
-        got="0x00",
-        fix=_EXPORT_AGAIN,
-    )
 
 
 def _parts(lines: Iterable[str], path: Path, *, rows_at_once: int | None = None) -> Iterator[_Records]:
@@ -473,7 +336,7 @@ def _check_one_cell(header: list[str], records: Iterable[list[str]], rows: Itera
             what="The whole row stands in one cell, between quotation marks or with another separator.",
             got=_excerpt(cell) if row == 1 else None,
             allowed=f"{width} cells" if width > 1 else None,
-            fix=_EXPORT_AGAIN,
+            fix=EXPORT_AGAIN,
         )
         for row, cell in found
     )
@@ -577,7 +440,7 @@ def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[s
                 what="A spreadsheet program has turned this answer into a date.",
                 got=values[row],
                 allowed=", ".join(map(str, instrument.codes(item))),
-                fix=_EXPORT_AGAIN,
+                fix=EXPORT_AGAIN,
             )
             for row in values.index[values.str.fullmatch(_DATE)]
         )

@@ -239,8 +239,9 @@ class SqlTransaction:
         table = t.responses
         query = select(table.c.unit_id, table.c.instrument_version, table.c.language, table.c.answers)
         query = query.where(table.c.wave_id == wave_id).order_by(table.c.key)
-        for row in self._connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
-            yield AnswerRow(*row)
+        found = self._connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+        for some in found.partitions():
+            yield from map(AnswerRow._make, some)
 
     def response_keys(self, wave_id: str) -> Sequence[str]:
         return self._connection.scalars(select(t.responses.c.key).where(t.responses.c.wave_id == wave_id)).all()
