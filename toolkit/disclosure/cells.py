@@ -118,11 +118,11 @@ def shown_cells(tree: Hierarchy, sizes: ArrayLike, *, floor: int, raised_from: i
 
     *Complementary* suppression looks at every shown cell that has parts. Its **remainder** is its people less those
     of the widest shown cells inside it: what a reader gets by subtraction, whatever levels are hidden between. A
-    remainder must be empty, or hold the floor of people or more in two smallest cells or more that have people.
-    Where it does not, the smallest shown cell directly inside joins it, if that one adds people (a cell whose parts
-    are all shown adds none); where no cell can, the whole is hidden, and its remainder joins that of the cell
-    around it. Cells that lie deepest are mended first; of cells of one size the first in order is hidden. This is
-    repeated until every remainder keeps the rule.
+    remainder must be empty or hold the floor of people or more; it then holds two smallest cells with people or
+    more, for a cell is hidden only if it is below the floor or joins others. Where it does not, the smallest shown
+    cell directly inside joins it, if that one adds people (a cell whose parts are all shown adds none); where no cell
+    can, the whole is hidden, and its remainder joins that of the cell around it. Cells that lie deepest are mended
+    first; of cells of one size the first in order is hidden. This is repeated until every remainder keeps the rule.
 
     Where the same hierarchy is shown again and again, :func:`shown_over_time` keeps to the cells that it hid before.
 
@@ -192,14 +192,12 @@ def _hide_remainders(tree: Hierarchy, totals: Integers, shown: Booleans, floor: 
     around = _nearest_shown(tree, shown)
     has_parts = np.ones(len(totals), dtype=bool)
     has_parts[tree.smallest] = False
-    # What would join the cell around a cell, were that cell hidden: people, and smallest cells that have people.
-    people, cells = totals.copy(), ((totals > 0) & ~has_parts).astype(np.int64)
+    # The people that would join the cell around a cell, were that cell hidden.
+    people = totals.copy()
     inside = shown & (around >= 0)
     np.subtract.at(people, around[inside], totals[inside])
-    hidden = ~shown & ~has_parts & (around >= 0)
-    np.add.at(cells, around[hidden], cells[hidden])
     while True:
-        wrong = shown & has_parts & (people > 0) & ((people < floor) | (cells < 2))
+        wrong = shown & has_parts & (people > 0) & (people < floor)
         if not wrong.any():
             return
         whole = int(np.argmax(np.where(wrong, tree.depths, -1)))
@@ -211,7 +209,6 @@ def _hide_remainders(tree: Hierarchy, totals: Integers, shown: Booleans, floor: 
         around[around == chosen] = outer
         if outer >= 0:
             people[outer] += people[chosen]
-            cells[outer] += cells[chosen]
 
 
 def _nearest_shown(tree: Hierarchy, shown: Booleans) -> Integers:

@@ -12,6 +12,8 @@ from statsmodels.stats.multitest import multipletests
 
 from tests.unit.comparison.conftest import Respond
 from toolkit import comparison, instruments
+from toolkit.comparison.levels import published_moments
+from toolkit.comparison.people import Columns, gather
 from toolkit.comparison.results import BREAKS, LEVELS, VARIANCE
 from toolkit.disclosure.audit import Publication, audit
 from toolkit.disclosure.thresholds import Policy
@@ -78,6 +80,14 @@ def test_small_cells_their_neighbours_and_what_rates_a_leader_are_hidden(
     assert hidden[NUMBERS].isna().all(axis=None)
     assert result.levels.loc[result.levels["shown"], NUMBERS[:6]].notna().all(axis=None)
     assert audited(result, form, two_waves) == result.levels["shown"].sum()
+
+
+def test_nothing_hidden_is_kept_for_what_is_computed_later(two_waves: pd.DataFrame, form: Instrument) -> None:
+    people = gather(form, two_waves, Columns(unit="unit", service="service", wave="wave"))
+    for found in published_moments(people, Policy()).values():
+        assert 0 < found.shown.sum() < found.shown.size
+        for table in (found.n, found.mean, found.squares):
+            assert (np.isnan(table) == ~found.shown).all()
 
 
 def test_an_empty_a_small_and_a_protecting_cell_look_the_same(respond: Respond, form: Instrument) -> None:
