@@ -83,7 +83,7 @@ def test_every_refused_link_has_a_notice() -> None:
 
 
 def test_pages_have_an_address_each() -> None:
-    assert set(shell.PAGES) == {"", "withdraw", "staff", "validation"}
+    assert set(shell.PAGES) == {"", "withdraw", "overview", "unit", "change", "staff", "validation"}
 
 
 @pytest.mark.parametrize(

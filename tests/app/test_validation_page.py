@@ -74,8 +74,8 @@ def finished(app: AppTest, services: wiring.Services) -> AppTest:
 
 
 def open_wave(services: wiring.Services, name: str) -> tuple[Wave, Unit]:
-    service, units = services.waves.add_service("Service", ["Hidden unit"])
-    return services.waves.add_wave(service, name, "eomhs@1.0.0"), units[0]
+    _, units = services.waves.add_service("Service", ["Hidden unit"])
+    return services.waves.add_wave(units, name, "eomhs@1.0.0"), units[0]
 
 
 def frozen_wave(services: wiring.Services, n: int) -> str:
@@ -240,7 +240,12 @@ def test_the_newest_version_comes_first_and_a_broken_one_says_why(
         monkeypatch.setattr(f"toolkit.ui.{module}.services", lambda: more)
     app = opened()
     chosen = app.selectbox(key="validation_instrument")
-    assert [option.rsplit("@", maxsplit=1)[1].rstrip(")") for option in chosen.options] == ["1.10.0", "1.2.0", "1.0.0"]
+    assert [option.rsplit("@", maxsplit=1)[1].rstrip(")") for option in chosen.options] == [
+        "1.10.0",
+        "1.2.0",
+        "1.0.0",
+        "0.9.0",
+    ]
     assert Code.DEF_YAML in page_text(app)
     chosen.select("eomhs@1.2.0").run()
     assert Code.DEF_YAML not in page_text(app)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from toolkit.comparison.findings import Finding
     from toolkit.comparison.participation import response_rates
     from toolkit.comparison.results import Comparison, Distributions, ResponseRates
+    from toolkit.comparison.rounding import rounded
     from toolkit.comparison.run import compare
     from toolkit.comparison.shares import distributions
 
@@ -20,9 +21,19 @@ _HOMES = {
     "compare": "run",
     "distributions": "shares",
     "response_rates": "participation",
+    "rounded": "rounding",
 }
 
-__all__ = ["Comparison", "Distributions", "Finding", "ResponseRates", "compare", "distributions", "response_rates"]
+__all__ = [
+    "Comparison",
+    "Distributions",
+    "Finding",
+    "ResponseRates",
+    "compare",
+    "distributions",
+    "response_rates",
+    "rounded",
+]
 
 
 def __getattr__(name: str) -> Any:

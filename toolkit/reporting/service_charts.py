@@ -65,7 +65,7 @@ def trend_chart(comparison: Comparison, *, scale: str, kind: str, group: str, la
     base = alt.Chart(data(values))
     layers: list[alt.Chart] = [
         base.mark_line(strokeWidth=2, color=BLUE).encode(x=x, y=y, detail="segment:N"),
-        base.mark_rule(strokeWidth=3, color=BLUE, opacity=0.55).encode(
+        base.mark_rule(strokeWidth=3, color=BLUE, opacity=0.55, clip=True).encode(
             x=x, y=alt.Y("low:Q", title=labels.words["score"]).scale(domain=SCORES), y2=alt.Y2("high:Q")
         ),
         base.mark_point(size=45, filled=True, opacity=1, color=BLUE).encode(
@@ -153,8 +153,8 @@ def units_chart(comparison: Comparison, *, scale: str, wave: str, parent: str | 
     )
     parts = [
         words["unit_value"].format(
-            group=row["name"], mean=labels.number(row["mean"], 1), shrunken=labels.number(row["shrunken"], 1),
-            low=labels.number(row["shrunken_low"], 1), high=labels.number(row["shrunken_high"], 1), n=int(row["n"]))
+            group=row["name"], mean=labels.score(row["mean"]), shrunken=labels.score(row["shrunken"]),
+            low=labels.score(row["shrunken_low"]), high=labels.score(row["shrunken_high"]), n=int(row["n"]))
         if row["shown"]
         else words["unit_hidden"].format(group=row["name"])
         for row in rows
@@ -323,7 +323,7 @@ def _trend_words(
         if row is None or not row["shown"]:
             parts.append(words["trend_hidden"].format(wave=labels.waves[wave]))
             continue
-        numbers = {name: labels.number(row[name], 1) for name in ("mean", "low", "high")}
+        numbers = {name: labels.score(row[name]) for name in ("mean", "low", "high")}
         parts.append(words["trend_value"].format(wave=labels.waves[wave], n=int(row["n"]), **numbers))
     return (
         words["trend_alt"]
@@ -338,7 +338,7 @@ def _trend_words(
 
 
 def _interval(low: float, high: float, labels: Labels) -> str:
-    return labels.words["interval_of"].format(low=labels.number(low, 1), high=labels.number(high, 1))
+    return labels.words["interval_of"].format(low=labels.score(low), high=labels.score(high))
 
 
 def _percent(shares: Sequence[float], labels: Labels, *, upper: bool) -> str:

@@ -51,14 +51,14 @@ def what_can_we_say(
     level = labels.level(comparison.level)
     clear = [finding for finding in tested if finding.kind != "no_clear_change"]
     unclear = [finding for finding in tested if finding.kind == "no_clear_change"]
-    most = labels.number(_most(unclear), 1)
+    most = labels.score(_most(unclear))
     if not clear:
         key = "say_one_no_clear" if len(tested) == 1 else "say_no_clear"
         return words[key].format(n=len(tested), **waves), words["say_unclear"].format(level=level, most=most)
     parts = [
         words[f"say_{finding.kind}"].format(
             scale=labels.scales[finding.scale],
-            difference=labels.number(abs(finding.difference), 1),
+            difference=labels.score(abs(finding.difference)),
             **_ends(finding, labels),
         )
         for finding in clear
@@ -66,6 +66,22 @@ def what_can_we_say(
     first = words["say_changes"].format(changes=listed(parts, labels.language), **waves)
     key = "say_brackets" if unclear else "say_brackets_all"
     return first, words[key].format(level=level, most=most)
+
+
+def aggregation_sentence(comparison: Comparison, *, scale: str, wave: str, labels: Labels) -> str:
+    """Say whether the answers can tell units apart on a scale in a wave; empty where no unit is shown."""
+    table = comparison.variance
+    rows = table[(table["scale"] == scale) & (table["wave"] == wave)]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    return labels.words[f"aggregation_{row['aggregation']}"].format(
+        scale=labels.scales[scale],
+        icc1=labels.number(row["icc1"], 2),
+        low=labels.number(row["icc1_low"], 2),
+        high=labels.number(row["icc1_high"], 2),
+        n_units=int(row["n_units"]),
+    )
 
 
 def _nothing(
@@ -83,7 +99,7 @@ def _nothing(
 def _ends(finding: Finding, labels: Labels) -> dict[str, str]:
     """Return the ends of the interval of a rise or, turned round, of a fall, as amounts."""
     low, high = (finding.low, finding.high) if finding.kind == "rise" else (-finding.high, -finding.low)
-    return {"low": labels.number(low, 1), "high": labels.number(high, 1)}
+    return {"low": labels.score(low), "high": labels.score(high)}
 
 
 def _most(findings: Sequence[Finding]) -> float:

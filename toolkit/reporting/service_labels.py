@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import Code
-from toolkit.reporting.words import number, percent, report_words
+from toolkit.reporting.words import as_rounded, number, percent, report_words
 
 if TYPE_CHECKING:
     from toolkit.comparison import Comparison
@@ -52,9 +52,13 @@ class Labels:
         """Write a number."""
         return number(float(value), self.language, decimals)
 
+    def score(self, value: float) -> str:
+        """Write a score as it was rounded: a whole number, or one decimal."""
+        return as_rounded(float(value), self.language)
+
     def signed(self, value: float) -> str:
         """Write a difference with its sign."""
-        text = number(float(value), self.language, 1)
+        text = self.score(value)
         return f"+{text}" if value > 0 else text
 
     def level(self, level: float) -> str:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from toolkit.comparison.results import Distributions, ResponseRates
     from toolkit.reporting.service_labels import Labels
 
+SCORES = ("mean", "low", "high", "sd", "shrunken", "shrunken_low", "shrunken_high", "difference")
+"""Columns that were rounded before they came here."""
+
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table, each by its column names."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit.reporting.words import ABSENT, number
+from toolkit.reporting.words import ABSENT, as_rounded, number
 
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
@@ -36,8 +36,8 @@ class Table:
         The cells; the first ``n_labels`` columns name the row.
     headings : mapping of str to str
         Words for the columns on the page; a column without one is shown by its name.
-    decimals : mapping of str to int
-        Decimals on the page; whole numbers have none.
+    decimals : mapping of str to int or None
+        Decimals on the page; whole numbers have none. None is for numbers that were rounded to one decimal or none.
     hidden : tuple of str
         Columns that only the CSV file has.
     n_labels : int
@@ -52,7 +52,7 @@ class Table:
     caption: str
     frame: pd.DataFrame
     headings: Mapping[str, str] = field(default_factory=dict)
-    decimals: Mapping[str, int] = field(default_factory=dict)
+    decimals: Mapping[str, int | None] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     n_labels: int = 1
     note: str = ""
@@ -89,13 +89,15 @@ class Table:
         return pd.api.types.is_numeric_dtype(self.frame[column]) and not pd.api.types.is_bool_dtype(self.frame[column])
 
 
-def shown(value: Any, decimals: int = 0, language: str = "en") -> str:
+def shown(value: Any, decimals: int | None = 0, language: str = "en") -> str:
     """Write one cell for a page: rounded, a dash for what is absent, yes and no for truth values."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
+        if decimals is None:
+            return as_rounded(float(value), language)
         if decimals >= 6 and value != 0 and round(value, decimals) == 0:
             return f"{value:.1e}".replace("-", "\N{MINUS SIGN}")
         smallest = 10.0**-decimals

@@ -69,6 +69,17 @@ def number(value: float, language: str, decimals: int = 0) -> str:
     return format_decimal(rounded, pattern, _locale(language)).replace("-", "\N{MINUS SIGN}")
 
 
+def as_rounded(value: float, language: str) -> str:
+    """Write a number that was rounded to a whole or to one decimal with just the decimals that it has.
+
+    Examples
+    --------
+    >>> as_rounded(58.0, "en"), as_rounded(58.3, "nb")
+    ('58', '58,3')
+    """
+    return number(value, language, 0 if value == round(value) else 1) if not math.isnan(value) else ABSENT
+
+
 def percent(share: float, language: str) -> str:
     """Write a share as a whole percentage as a language does; a dash for one that is absent."""
     return ABSENT if math.isnan(share) else format_percent(share, locale=_locale(language))

@@ -29,7 +29,7 @@ class Compared:
     Attributes
     ----------
     comparison : Comparison
-        Scores and changes.
+        Scores and changes, rounded.
     distributions : Distributions
         How items were answered.
     rates : ResponseRates or None
@@ -117,7 +117,9 @@ def _compared(key: _Key) -> Compared:
     answers = key.services.waves.answers_frame(list(waves))
     is_demo = all(wave.is_demo for wave in waves.values())
     statements = load_statements(next(iter(waves.values())).instrument_id, catalog=key.services.catalog)
-    found = comparison.compare(list(instruments.values()), answers, statements=statements, demo=is_demo)
+    found = comparison.rounded(
+        comparison.compare(list(instruments.values()), answers, statements=statements, demo=is_demo)
+    )
     return Compared(
         comparison=found,
         distributions=comparison.distributions(list(instruments.values()), answers),

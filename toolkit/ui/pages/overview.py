@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from toolkit.reporting.service_charts import units_chart
+from toolkit.reporting.service_findings import aggregation_sentence
 from toolkit.reporting.service_labels import Labels
 from toolkit.reporting.service_tables import units_table
 from toolkit.ui import staff
@@ -52,18 +53,9 @@ def _units(compared: Compared, service: str | None, wave: str, labels: Labels, s
         format_func=labels.scales.__getitem__,
         key="overview_scale",
     )
-    variance = compared.comparison.variance
-    row = variance[(variance["scale"] == scale) & (variance["wave"] == wave)].iloc[0]
-    numbers = {name: labels.number(row[name], 2) for name in ("icc1", "icc1_low", "icc1_high")}
-    st.text(
-        labels.words[f"aggregation_{row['aggregation']}"].format(
-            scale=labels.scales[scale],
-            icc1=numbers["icc1"],
-            low=numbers["icc1_low"],
-            high=numbers["icc1_high"],
-            n_units=labels.number(row["n_units"]) if row["aggregation"] != "not_shown" else "",
-        )
-    )
+    sentence = aggregation_sentence(compared.comparison, scale=scale, wave=wave, labels=labels)
+    if sentence:
+        st.text(sentence)
     chosen: dict[str, Any] = {"scale": scale, "wave": wave, "parent": service, "labels": labels}
     show_chart(units_chart(compared.comparison, **chosen), say, key="units", heading=False)
     show_table(units_table(compared.comparison, **chosen), say, key="units")
