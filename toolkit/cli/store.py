@@ -17,7 +17,7 @@ from toolkit.cli.console import output
 from toolkit.cli.store_import import import_file
 from toolkit.cli.store_upkeep import DAY, Database, backup, check, migrate, opened_services, restore
 from toolkit.collection.export import export_frame
-from toolkit.collection.ports import Unit
+from toolkit.collection.ports import Unit, Wave
 from toolkit.errors import Code, Problem, StorageError
 from toolkit.instruments.codebook import codebook
 from toolkit.storage.engine import is_server
@@ -48,12 +48,9 @@ Address = Annotated[str, typer.Option(help="Address under which respondents reac
 
 LOCAL_APP = "http://localhost:8501"
 DEMO_WAVE = "demo"
+DEMO_SERVICE = "Demonstration service (synthetic)"
 DEMO_UNITS = ("Community team North", "Community team South", "Inpatient ward")
 DEMO_LINKS_A_UNIT = 10
-
-
-DEMO_SERVICE = "Demonstration service (synthetic)"
-"""Names the service of the demonstration."""
 
 
 @app.command()
@@ -64,8 +61,7 @@ def demo(database: Database = None, address: Address = LOCAL_APP) -> None:
         if any(wave.id == DEMO_WAVE for wave, _ in services.waves.all()):
             console.print("The demonstration is loaded already.")
             return
-        _, units = services.waves.add_service(DEMO_SERVICE, DEMO_UNITS)
-        wave = services.waves.add_wave(units, "Demonstration wave", "eomhs@1.0.0", is_demo=True, wave_id=DEMO_WAVE)
+        wave, units = _add_demonstration(services)
         file = _beside_database(services) / "invitations.csv"
         if file.exists():
             # Links cannot be made again, so those of an earlier database are kept.
@@ -78,6 +74,13 @@ def demo(database: Database = None, address: Address = LOCAL_APP) -> None:
         console.print(f"Loaded one service, {len(units)} units and one wave of {wave.instrument}.")
         console.print(f"{len(links)} invitation links: {file}", soft_wrap=True)
         console.print(f"Answer as a clinician: {links['link'].iloc[0]}", soft_wrap=True)
+
+
+def _add_demonstration(services: Services) -> tuple[Wave, tuple[Unit, ...]]:
+    """Add what the demonstration shows, and return the wave that takes answers, with its units."""
+    _, units = services.waves.add_service(DEMO_SERVICE, DEMO_UNITS)
+    wave = services.waves.add_wave(units, "Demonstration wave", "eomhs@1.0.0", is_demo=True, wave_id=DEMO_WAVE)
+    return wave, units
 
 
 @app.command("add-wave")

@@ -318,7 +318,7 @@ def test_answers_of_a_file_are_kept_small(tmp_path: Path) -> None:
     assert set(kept.first_row) == {
         UnitName(service, f"Ward {number}") for service in ("North", "South") for number in (1, 2, 3)
     }
-    n_bytes = sum(array.nbytes for some in (kept._items, kept._covariates, kept._languages) for array in some)
+    n_bytes = sum(array.nbytes for some in (kept._answers, kept._languages) for array in some)
     assert n_bytes / 2_000 < 100
 
 
