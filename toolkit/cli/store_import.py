@@ -11,7 +11,7 @@ import typer
 
 from toolkit.cli.console import messages, output
 from toolkit.cli.store_upkeep import DAY, Database, opened_services
-from toolkit.cli.validate import recoded_codes, renamed_columns
+from toolkit.cli.validate import IdColumn, MissingCodes, RenamedColumns, recoded_codes, renamed_columns
 from toolkit.errors import Code, Problem, ResponsesError
 
 if TYPE_CHECKING:
@@ -39,20 +39,9 @@ def import_file(
         bool, typer.Option("--freeze", help="End the wave for good, so that it can be analysed.")
     ] = False,
     demo: Annotated[bool, typer.Option("--demo", help="The answers are synthetic; they are marked so.")] = False,
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise. Not stored.")
-    ] = None,
-    rename: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
-    ] = None,
-    missing_codes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--missing",
-            metavar="CODE[=NAME]",
-            help="A code that means unanswered, or one of the instrument's missing codes by name. May be repeated.",
-        ),
-    ] = None,
+    id_column: IdColumn = None,
+    rename: RenamedColumns = None,
+    missing_codes: MissingCodes = None,
     database: Database = None,
 ) -> None:
     """Make a wave of answers that were collected elsewhere: all of the file, or nothing."""

@@ -23,27 +23,29 @@ if TYPE_CHECKING:
 
 _DEFAULT = ValidationPlan()
 
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")]
+RenamedColumns = Annotated[
+    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
+]
+MissingCodes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing",
+        metavar="CODE[=NAME]",
+        help="A code that means unanswered, or one of the instrument's missing codes by name, such as "
+        "98=dont_know. May be repeated.",
+    ),
+]
+
 
 def validate(
     instrument: Annotated[str, typer.Option(help="Name such as eomhs@1.0.0, or a folder of one version.")],
     responses: Annotated[Path, typer.Option(help="CSV file: a header row, then one row for each respondent.")],
     out: Annotated[Path, typer.Option(help="Folder for the report; an earlier report in it is replaced.")],
     catalog: Annotated[Path | None, typer.Option(help="One more catalog folder to find the instrument in.")] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")
-    ] = None,
-    rename: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
-    ] = None,
-    missing_codes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--missing",
-            metavar="CODE[=NAME]",
-            help="A code that means unanswered, or one of the instrument's missing codes by name, such as "
-            "98=dont_know. May be repeated.",
-        ),
-    ] = None,
+    id_column: IdColumn = None,
+    rename: RenamedColumns = None,
+    missing_codes: MissingCodes = None,
     factors: Annotated[
         int | None, typer.Option(min=1, help="Factors to extract; the number of scales otherwise.")
     ] = None,

@@ -38,7 +38,7 @@ def answers_frame(
     transaction : Transaction
         Reads the store.
     wave_ids : sequence of str
-        Frozen waves, one or more, of one instrument version or of several.
+        Frozen waves, of one instrument version or of several.
     instruments : callable
         Returns the instrument for a name such as ``eomhs@1.0.0``.
 
@@ -60,6 +60,8 @@ def answers_frame(
         ``STO_DAMAGED`` when the store holds an answer that the instrument does not have.
     """
     waves = sorted((require_frozen(transaction, wave_id) for wave_id in dict.fromkeys(wave_ids)), key=by_time)
+    if not waves:
+        return pd.DataFrame(columns=[*CONTEXT], index=pd.RangeIndex(0, name="respondent"))
     asked = [require_unchanged(instruments(wave.instrument), wave) for wave in waves]
     placements = transaction.placements()
     parts = []

@@ -23,8 +23,9 @@ def export_frame(
 ) -> pd.DataFrame:
     """Return one row a respondent: context columns, then every question in the order it was shown.
 
-    Respondents are numbered in random order, so that the numbers of two exports cannot be joined. Service, unit,
-    language and background answers are suppressed where fewer than five people share them.
+    Answers of a demonstration say so in the name of their wave. Respondents are numbered in random order, so that the
+    numbers of two exports cannot be joined. Service, unit, language and background answers are left empty where fewer
+    than five people share them.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def export_frame(
             "respondent": f"R{number:05d}",
             "instrument": response.instrument_id,
             "version": response.instrument_version,
-            "wave": _as_words(wave.name),
+            "wave": _as_words(f"{wave.name} (synthetic)" if wave.is_demo else wave.name),
             "service": _as_words(names[response.unit_id][0]),
             "unit": _as_words(names[response.unit_id][1]),
             "language": response.language,

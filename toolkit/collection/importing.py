@@ -6,14 +6,14 @@ import secrets
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from toolkit.collection.answers import content_hash
-from toolkit.collection.flow import display_order
+from toolkit.collection.flow import allowed_answers, display_order
 from toolkit.collection.placements import place, services_on
 from toolkit.collection.ports import (
     ALWAYS,
@@ -36,7 +36,6 @@ NOT_SAID = "und"
 CONSENT_ELSEWHERE = "elsewhere"
 """The consent version of answers that were given elsewhere."""
 RESPONSES_AT_ONCE = 5_000
-UNANSWERED = np.iinfo(np.int16).min
 SHOWN = 20
 
 Progress = Callable[[int, int], None]
@@ -72,8 +71,10 @@ class AnswersOfAFile:
         self._places: dict[UnitName, int] = {}
         self._known_languages = (*instrument.languages, NOT_SAID)
         self._languages: list[NDArray[np.int16]] = []
-        self._items: list[NDArray[np.int16]] = []
-        self._covariates: list[NDArray[np.int16]] = []
+        self._answers: list[NDArray[np.int16]] = []
+        self._allowed = {
+            question: allowed_answers(instrument, question) or () for question in display_order(instrument)
+        }
 
     def __len__(self) -> int:
         """Return the number of respondents."""
@@ -100,14 +101,15 @@ class AnswersOfAFile:
                 self.first_row[name] = row
             self._units.append(self._places[name])
         self._languages.append(self._checked_languages(part, rows))
-        items = part[list(self.instrument.item_codes)].to_numpy()
-        self._items.append(np.where(np.isnan(items), UNANSWERED, items).astype(np.int16))
-        options = [part.get(one.code) for one in self.instrument.definition.covariates]
-        places = [
-            np.full(len(part), -1) if column is None else pd.Index(one.options).get_indexer(pd.Index(column))
-            for one, column in zip(self.instrument.definition.covariates, options, strict=True)
-        ]
-        self._covariates.append(np.array(places, dtype=np.int16).reshape(len(places), len(part)).T)
+        # Of every answer its place among those that are allowed; -1 without an answer.
+        places = np.full((len(part), len(self._allowed)), -1, dtype=np.int16)
+        for column, (question, allowed) in enumerate(self._allowed.items()):
+            if question in part:
+                known: pd.Index[Any] = pd.Index(allowed)
+                if question in self.instrument.items:
+                    known = known.astype("float64")
+                places[:, column] = known.get_indexer(pd.Index(part[question]))
+        self._answers.append(places)
 
     def _refuse_without_unit(self, part: pd.DataFrame, rows: Sequence[int]) -> None:
         if "unit" not in part:
@@ -168,19 +170,14 @@ class AnswersOfAFile:
         keys = sorted(new_key() for _ in range(n))
         units = [unit_ids[name] for name in self._places]
         languages = np.concatenate(self._languages)
-        items, covariates = np.concatenate(self._items), np.concatenate(self._covariates)
+        given = np.concatenate(self._answers)
         order = display_order(self.instrument)
-        codes = self.instrument.item_codes
-        background = self.instrument.definition.covariates
         for key, number in zip(keys, rng.permutation(n), strict=True):
             answers = {
-                code: str(value)
-                for code, value in zip(codes, items[number].tolist(), strict=True)
-                if value != UNANSWERED
+                question: allowed[place]
+                for (question, allowed), place in zip(self._allowed.items(), given[number].tolist(), strict=True)
+                if place >= 0
             }
-            for one, option in zip(background, covariates[number].tolist(), strict=True):
-                if option >= 0:
-                    answers[one.code] = one.options[option]
             yield Response(
                 key=key,
                 wave_id=wave.id,

@@ -22,10 +22,14 @@ READING: Mapping[str, Any] = MappingProxyType({"isolation_level": "REPEATABLE RE
 REWRITTEN = ("responses", "invitations", "drafts", "draft_answers", "respondent_sessions")
 """The tables of people and of answers, from which rows are deleted."""
 
-_OLDER_SNAPSHOTS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    " AND backend_xmin IS NOT NULL AND age(backend_xmin) > 0"
-)
+_NEXT_TRANSACTION = "SELECT mod(pg_snapshot_xmax(pg_current_snapshot())::text::numeric, 4294967296)::text"
+_OLDER_STATES = """
+SELECT (SELECT count(*) FROM pg_stat_activity
+        WHERE (datname = current_database() OR datname IS NULL) AND pid <> pg_backend_pid()
+          AND age(backend_xmin) > age('{next}'::xid))
+     + (SELECT count(*) FROM pg_replication_slots WHERE age(xmin) > age('{next}'::xid))
+     + (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database())
+"""
 
 
 def open_server(address: URL) -> Engine:
@@ -83,7 +87,8 @@ def forget_deleted(engine: Engine) -> None:
 def _wait_for_readers(connection: Connection) -> None:
     """Wait until nobody sees deleted rows any more: rewriting a table keeps what somebody may still read."""
     deadline = time.monotonic() + LOCK_SECONDS
-    while connection.exec_driver_sql(_OLDER_SNAPSHOTS).scalar_one():
+    older = _OLDER_STATES.format(next=connection.exec_driver_sql(_NEXT_TRANSACTION).scalar_one())
+    while connection.exec_driver_sql(older).scalar_one():
         if time.monotonic() > deadline:
             raise traces_left("another reader is at work")
         time.sleep(0.1)

@@ -7,29 +7,24 @@ import os
 import re
 import socket
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from toolkit.cli import app
+from tests.unit.cli.eot import Eot, call_eot, forget_settings
 from toolkit.collection.ports import Answer
 from toolkit.errors import Code, CollectionError, DefinitionError, StorageError
 from toolkit.settings import Settings
 from toolkit.wiring import wire
 
 TOKEN = re.compile(r"/i/([A-Za-z0-9_-]{22})")
-Eot = Callable[..., Any]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with nothing set by the machine."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"EOT_{name.upper()}", raising=False)
+    forget_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -38,15 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def eot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Eot:
     monkeypatch.setenv("EOT_DATABASE_URL", "sqlite:///store/eot.db")
 
-    def call(*arguments: str, code: int = 0, said: Code | None = None, answer: str | None = None) -> str:
-        result = CliRunner().invoke(app, list(arguments), input=answer)
-        assert result.exit_code == code, result.output
-        if said is not None:
-            assert str(said) in result.stderr
-        assert "Traceback" not in result.output
-        return result.output
-
-    return call
+    return call_eot
 
 
 def mode(path: Path) -> int:

@@ -10,16 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from tests.collecting import load
 from tests.databases import Kind, drop_database, new_database
-from toolkit.cli import app
+from tests.unit.cli.eot import Eot, call_eot, forget_settings
 from toolkit.collection.importing import AnswersOfAFile, UnitName
 from toolkit.errors import Code, CollectionError, ResponsesError
 from toolkit.instruments import Instrument
@@ -29,7 +27,6 @@ from toolkit.storage.response_files import read_responses_in_parts
 from toolkit.wiring import Services, wire
 
 EOMHS = load("eomhs@1.0.0")
-Eot = Callable[..., Any]
 START = ("store", "import", "answers.csv", "--instrument", "eomhs@1.0.0", "--on", "2026-03-01", "--name")
 WAVE = re.compile(r"[0-9a-f]{32}")
 
@@ -37,8 +34,7 @@ WAVE = re.compile(r"[0-9a-f]{32}")
 @pytest.fixture
 def services(tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """The database of the settings, of either kind, with nothing else set by the machine."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"EOT_{name.upper()}", raising=False)
+    forget_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     address = new_database(kind, tmp_path)
     monkeypatch.setenv("EOT_DATABASE_URL", address)
@@ -51,15 +47,7 @@ def services(tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def eot(services: Services) -> Eot:
-    def call(*arguments: str, code: int = 0, said: Code | None = None) -> str:
-        result = CliRunner().invoke(app, list(arguments))
-        assert result.exit_code == code, result.output
-        if said is not None:
-            assert str(said) in result.stderr
-        assert "Traceback" not in result.output
-        return result.output
-
-    return call
+    return call_eot
 
 
 def answers_of(n: int, *, instrument: Instrument = EOMHS, seed: int = 1) -> pd.DataFrame:
@@ -318,7 +306,7 @@ def test_answers_of_a_file_are_kept_small(tmp_path: Path) -> None:
     assert set(kept.first_row) == {
         UnitName(service, f"Ward {number}") for service in ("North", "South") for number in (1, 2, 3)
     }
-    n_bytes = sum(array.nbytes for some in (kept._items, kept._covariates, kept._languages) for array in some)
+    n_bytes = sum(array.nbytes for some in (kept._answers, kept._languages) for array in some)
     assert n_bytes / 2_000 < 100
 
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from sqlalchemy import make_url, text
-from typer.testing import CliRunner
 
 from tests.databases import KINDS, Kind, drop_database, new_database
-from toolkit.cli import app
+from tests.unit.cli.eot import Eot, call_eot, forget_settings
 from toolkit.errors import Code, CollectionError, StorageError
 from toolkit.settings import Settings
 from toolkit.storage.engine import open_engine
 
-Eot = Callable[..., Any]
 WAVE = re.compile(r"[0-9a-f]{32}")
 ADD = ("store", "add-wave", "--instrument", "eomhs@1.0.0", "--service", "North", "--unit", "A", "--unit", "B")
 
@@ -26,23 +23,14 @@ ADD = ("store", "add-wave", "--instrument", "eomhs@1.0.0", "--service", "North",
 @pytest.fixture
 def eot(tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eot]:
     """The command on a new database without tables."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"EOT_{name.upper()}", raising=False)
+    forget_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "store").mkdir()
     address = new_database(kind, tmp_path / "store", empty=True)
     monkeypatch.setenv("EOT_DATABASE_URL", address)
     monkeypatch.setenv("EOT_SECRET_FILE", str(tmp_path / "store" / "key"))
 
-    def call(*arguments: str, code: int = 0, said: Code | None = None) -> str:
-        result = CliRunner().invoke(app, list(arguments))
-        assert result.exit_code == code, result.output
-        if said is not None:
-            assert str(said) in result.stderr
-        assert "Traceback" not in result.output
-        return result.output
-
-    yield call
+    yield call_eot
     drop_database(address)
 
 

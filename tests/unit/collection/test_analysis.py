@@ -144,6 +144,7 @@ def test_a_wave_without_answers_gives_a_table_without_rows(survey: Survey) -> No
     assert len(frame) == 0
     assert list(frame.columns[:5]) == CONTEXT
     assert frame.dtypes["HB1"] == np.float64
+    assert survey.waves.answers_frame([]).empty
     with refused(Code.COL_UNKNOWN_WAVE):
         survey.waves.answers_frame(["no such wave"])
 

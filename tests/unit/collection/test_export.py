@@ -89,6 +89,13 @@ def test_names_never_become_formulas(survey: Survey) -> None:
     assert set(frame["wave"]) == {"'@Wave"}
 
 
+def test_answers_of_a_demonstration_say_so(survey: Survey) -> None:
+    survey.wave = survey.waves.add_wave(survey.units, "Wave", "eomhs@1.0.0", is_demo=True)
+    survey.respond_times(5)
+    survey.waves.freeze(survey.wave.id)
+    assert set(export(survey)["wave"]) == {"Wave (synthetic)"}
+
+
 def test_every_answer_arrives_as_it_was_given(mixed: Survey) -> None:
     given = Counter(
         tuple(answered(mixed.instrument, [number % 5 + 1, number // 8 + 1])[item] for item in ("HB1", "HB2", "CC5"))
