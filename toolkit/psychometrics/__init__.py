@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.psychometrics._result import Estimate, Interval
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation
+    from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
+    from toolkit.psychometrics.factors.congruence import tucker_congruence
     from toolkit.psychometrics.factors.efa import EfaResult, efa
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis
     from toolkit.psychometrics.factors.suitability import (
@@ -27,6 +29,7 @@ __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
     "CorrelationResult",
+    "EfaBootstrapResult",
     "EfaResult",
     "Estimate",
     "Interval",
@@ -45,6 +48,7 @@ __all__ = [
     "parallel_analysis",
     "pearson_correlation",
     "simulate_ordinal",
+    "tucker_congruence",
 ]
 
 _HOMES = {
@@ -60,6 +64,8 @@ _HOMES = {
         "kaiser_meyer_olkin",
     ),
     "factors.retention": ("ParallelAnalysisResult", "parallel_analysis"),
+    "factors.bootstrap": ("EfaBootstrapResult",),
+    "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

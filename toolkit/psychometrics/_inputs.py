@@ -183,16 +183,18 @@ def moments(
             fix="Leave the item out or use missing='listwise'.",
         )
     if regular:
-        _refuse_singular(correlation, responses)
+        refuse_singular(correlation, responses.n_persons)
     return Moments(responses=responses, mean=mean, covariance=covariance, correlation=correlation, n_pairs=n_pairs, n=n)
 
 
-def _refuse_singular(correlation: Array, responses: Responses) -> None:
+def refuse_singular(correlation: Array, n_persons: int) -> None:
+    """Refuse a correlation matrix that is not positive definite."""
     smallest = float(np.linalg.eigvalsh(correlation)[0])
     if smallest > 1e-10:
         return
-    if responses.n_persons <= responses.n_items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", responses.n_persons, responses.n_items + 1))
+    n_items = correlation.shape[0]
+    if n_persons <= n_items:
+        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", n_persons, n_items + 1))
     raise StatisticsError(
         Problem(
             code=Code.STA_SINGULAR_CORRELATION,
