@@ -46,8 +46,8 @@ class EfaBootstrapResult(Result):
         Replicates drawn, and those behind the limits.
     n_failed, n_heywood : int
         Replicates without a solution, which are left out, and replicates with a communality at its limit, which count.
-    n_persons, n_items : int
-        Persons in each replicate, and items.
+    n_persons, n_items, n_dropped : int
+        Persons in each replicate, items, and persons left out of the analysis.
     method : str
         The procedure in words.
     warnings : tuple of Problem
@@ -71,6 +71,7 @@ class EfaBootstrapResult(Result):
     n_heywood: int
     n_persons: int
     n_items: int
+    n_dropped: int
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
@@ -129,6 +130,7 @@ def bootstrapped(fitted: Fitted, *, n: int, level: float, rng: Rng, factors: lis
         n_heywood=n_heywood,
         n_persons=fitted.sample.n_persons,
         n_items=len(items),
+        n_dropped=fitted.sample.n_dropped,
         method="percentile bootstrap of persons; replicates are turned towards the solution, rotated from it, and "
         "matched to it in order and sign",
         warnings=_failures(n_failed, int(n)),

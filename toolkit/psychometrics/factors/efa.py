@@ -319,7 +319,9 @@ def efa(
     best that gradient projection finds from all starts. Otherwise R's varimax is stuck or stops too early; promax
     then starts from that best, and its loadings differ from psych's.
 
-    Standard errors suppose that the model holds. At a Heywood case they are NaN.
+    Standard errors suppose that the model holds. They are NaN at a Heywood case, and where nothing fixes the position
+    of the factors, as for unrotated factors of equal strength. bifactorQ has no single optimum for loadings of an ideal
+    structure, and then very large standard errors.
 
     Validated against psych 2.5.3 ``fa`` with GPArotation on bfi: ML and MINRES, unrotated, oblimin, geomin and promax,
     tolerance 1e-4, principal axes with varimax, 2e-3; standard errors against EFAtools 1.0.0.9000 ``efa_fit``,
@@ -355,6 +357,12 @@ def efa(
     m = _checked(n_factors, method, rotation, standard_errors, fit_convention, level)
     within(gamma, name="gamma", low=float("-inf"), high=0.8)
     within(n_starts, name="n_starts", low=1, whole=True)
+    if rotation in BIFACTOR and m == 2:
+        raise conflict(
+            f"rotation={rotation!r} and n_factors=2",
+            why="a general and one group factor fit any position equally well.",
+            fix="Give three factors or more, or another rotation.",
+        )
     within(delta, name="delta", low=0.0, open_ends=True)
     within(power, name="power", low=1.0, open_ends=True)
     within(varimax_tolerance, name="varimax_tolerance", low=0.0, high=0.1, open_ends=True)
@@ -443,8 +451,10 @@ def _result(fitted: Fitted, turned: Rotated, options: Mapping[str, Any], seed: i
     if options["standard_errors"] is not None:
         defined = converged and not heywood
         errors = errors_of(fitted, options["standard_errors"], factors=factors, defined=defined)
-        if not defined:
-            why = "At a Heywood case or short of the minimum there are none."
+        if errors.communalities.isna().any():
+            why = (
+                "The data do not determine the solution, as at a Heywood case or where a rotation has no clear optimum."
+            )
             warnings.append(undefined("the standard errors", why))
     return EfaResult(
         loadings=pd.DataFrame(Lambda, index=items, columns=factors),

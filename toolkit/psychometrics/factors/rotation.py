@@ -120,7 +120,7 @@ def rotation_criterion(
         kind, parameter = kernels.TARGET, 0.0
     else:
         kind, parameter = kernels.OBLIMIN, gamma
-    goal = np.zeros(shape) if target is None else np.asarray(target, dtype=np.float64)
+    goal = np.zeros(shape) if target is None else np.array(target, dtype=np.float64, order="C")
     return Criterion(
         kind=kind,
         parameter=float(parameter),

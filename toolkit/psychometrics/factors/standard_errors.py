@@ -39,6 +39,8 @@ StandardErrors = Literal["information", "sandwich"]
 """``information`` takes the answers for normal, ``sandwich`` takes Gamma from their fourth moments."""
 Complex = np.ndarray[tuple[int, ...], np.dtype[Any]]
 STEP = 1e-30
+WORST_CONDITION = 1e10
+"""A condition number from which on the equations count as not determining the solution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -221,7 +223,10 @@ class Slopes:
 
 
 def slopes(solution: Solution) -> Slopes:
-    """Return how loadings, factor correlations and communalities change with each correlation below the diagonal."""
+    """Return how loadings, factor correlations and communalities change with each correlation below the diagonal.
+
+    All are NaN where the equations do not determine the solution.
+    """
     p, m = solution.loadings.shape
     pairs = np.tril_indices(p, k=-1)
     lower = np.tril_indices(m, k=-1)
@@ -245,6 +250,9 @@ def slopes(solution: Solution) -> Slopes:
     information, right = _normal_equations(solution, pairs, lower if n_phi else (lower[0][:0], lower[1][:0]))
     conditions = _derivatives(lambda x: _conditions(*parts(x), solution), theta)
     border = np.block([[information, conditions.T], [conditions, np.zeros((conditions.shape[0],) * 2)]])
+    if not np.linalg.cond(border, 1) < WORST_CONDITION:
+        nan = np.full((theta.size, pairs[0].size), np.nan)
+        return Slopes(loadings=nan[: p * m], phi=nan[p * m : p * m + n_phi], communalities=nan[:p])
     G = np.linalg.solve(border, np.vstack([right, np.zeros((conditions.shape[0], pairs[0].size))]))[: theta.size]
     shares = _derivatives(lambda x: np.einsum("ij,jk,ik->i", parts(x)[0], parts(x)[1], parts(x)[0]), theta)
     return Slopes(loadings=G[: p * m], phi=G[p * m : p * m + n_phi], communalities=shares @ G)
