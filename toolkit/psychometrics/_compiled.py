@@ -39,8 +39,7 @@ def kernel(*signatures: Any) -> Callable[[Kernel], Kernel]:
     """
 
     def compiled(function: Kernel) -> Kernel:
-        import numba
-
+        numba: Any = import_module("numba")
         options = {"nogil": True, "fastmath": False}
         try:
             made: Kernel = numba.njit(list(signatures), cache=True, **options)(function)

@@ -6,6 +6,8 @@ that both masks share. That takes K^2 / 64 operations a person and pair, and not
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 
@@ -17,11 +19,12 @@ MISSING = 255
 LARGEST = 2.0**53
 """From here on neighbouring whole numbers are the same float."""
 _WORDS = 64
-_COLUMN = types.Array(types.f8, 1, "A", readonly=True)
+_TYPES: Any = types
+_COLUMN = _TYPES.Array(_TYPES.f8, 1, "A", readonly=True)
 """A column of a frame, wherever it lies in memory; pandas hands it out read-only."""
 
 
-@kernel(types.Tuple((types.f8, types.f8, types.i8, types.b1, types.b1))(_COLUMN))
+@kernel(_TYPES.Tuple((_TYPES.f8, _TYPES.f8, _TYPES.i8, _TYPES.b1, _TYPES.b1))(_COLUMN))
 def column_range(x: Array) -> tuple[float, float, int, bool, bool]:
     """Return the smallest and largest value, how many are missing, and whether all are whole and usable."""
     low, high, n_missing, whole, usable = np.inf, -np.inf, 0, True, True
@@ -41,7 +44,7 @@ def column_range(x: Array) -> tuple[float, float, int, bool, bool]:
     return low, high, n_missing, whole, usable
 
 
-@kernel(types.void(_COLUMN, types.f8, types.u1[::1], types.b1[::1]))
+@kernel(_TYPES.void(_COLUMN, _TYPES.f8, _TYPES.u1[::1], _TYPES.b1[::1]))
 def encode_whole(x: Array, low: float, out: Bytes, seen: Flags) -> None:
     """Write each whole number's distance from the lowest one, MISSING for NaN, and mark the distances that occur."""
     for n in range(x.size):
@@ -51,7 +54,7 @@ def encode_whole(x: Array, low: float, out: Bytes, seen: Flags) -> None:
 
 
 @kernel("u8(u8)")
-def shared_bits(x: int) -> int:
+def set_bits(x: np.uint64) -> np.uint64:
     """Return how many bits are set, by adding neighbouring fields of 1, 2, 4 bits and multiplying them together."""
     one, two, four, last = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
     x = x - ((x >> one) & np.uint64(0x5555555555555555))
@@ -61,11 +64,11 @@ def shared_bits(x: int) -> int:
 
 
 @kernel("i8(u8[::1], u8[::1], i8)")
-def persons_in_both(first: Words, second: Words, words: int) -> int:
+def persons_in_both(first: Words, second: Words, words: int) -> np.int64:
     """Return how many persons two masks share in their first words."""
     found = np.uint64(0)
     for w in range(words):
-        found += shared_bits(first[w] & second[w])
+        found += set_bits(first[w] & second[w])
     return np.int64(found)
 
 

@@ -128,13 +128,14 @@ class PairTables:
     @property
     def n_pairs(self) -> Counts:
         """Persons behind each pair and, on the diagonal, each item; shape (n_items, n_items)."""
-        return symmetric(self.tables.sum(axis=(1, 2)), self.margins.sum(axis=1))
+        persons: Counts = symmetric(self.tables.sum(axis=(1, 2)), self.margins.sum(axis=1))
+        return persons
 
 
 def pairs(p: int) -> tuple[Counts, Counts]:
     """Return the first and the second item of every pair, in the order of the tables."""
     first, second = np.triu_indices(p, k=1)
-    return first.astype(np.int64), second.astype(np.int64)
+    return np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)
 
 
 def symmetric(values: Any, diagonal: Any) -> Any:
@@ -182,8 +183,8 @@ def rank_correlation(found: PairTables) -> Array:
 
 def _middle_ranks(margins: Counts) -> Array:
     """Return the mean rank of each category, centred at the mean of all ranks."""
-    ranks = margins.cumsum(axis=1) - 0.5 * margins
-    return ranks - 0.5 * margins.sum(axis=1, keepdims=True)
+    ranks: Array = margins.cumsum(axis=1) - 0.5 * margins - 0.5 * margins.sum(axis=1, keepdims=True)
+    return ranks
 
 
 def _scored(tables: Counts, x: Array, y: Array) -> tuple[Array, Array, Array]:

@@ -19,6 +19,8 @@ from toolkit.psychometrics._numerics import Array, Bytes, Counts
 BOUND = 0.999999
 """A likelihood that still rises here is taken to have its maximum at 1."""
 CONVERGED, AT_BOUND, NOT_CONVERGED = 0, 1, 2
+_NEAR_ONE, _FLAT = 0.05, 1e-6
+"""So near to 1, a log likelihood that neither rises nor bends by more than this has its maximum at 1."""
 _ITERATIONS = 100
 _STEP = 1e-6
 _TAIL = 1e-7
@@ -228,8 +230,11 @@ def maximum_likelihood(a: Array, b: Array, n: Array, corners: Array, cells: Arra
             low = rho
         else:
             high = rho
+        rest = 1.0 - abs(rho)
+        if rest < _NEAR_ONE and abs(score) * rest < _FLAT and abs(bend) * rest * rest < _FLAT:
+            return math.copysign(1.0, rho), AT_BOUND
         step = -score / bend if bend < 0.0 else np.inf
-        if abs(step) <= _STEP * (1.0 - abs(rho)):
+        if abs(step) <= _STEP * rest:
             return rho + step, CONVERGED
         rho = rho + step
         if not low < rho < high:

@@ -136,12 +136,7 @@ def encode(df: pd.DataFrame) -> Encoded:
         what="The column holds an infinite value, or numbers too large to be told apart (2^53 or more).",
         fix="Replace them by the answer's code or by NaN.",
     )
-    refuse(
-        Code.STA_TOO_MANY_CATEGORIES,
-        named_where(items, [values.size > MAXIMUM_CATEGORIES for values in categories]),
-        what=f"The item has more than {MAXIMUM_CATEGORIES} different values: it is a measurement, not an ordered answer.",
-        fix="Use Pearson or Spearman correlations of the answers, or group the values.",
-    )
+    _refuse_many(items, categories)
     return Encoded(items=items, categories=tuple(categories), codes=codes)
 
 
@@ -150,12 +145,18 @@ def counts_of(encoded: Encoded) -> ResponseCounts:
     return _result(_counted(encoded))
 
 
+def _refuse_many(items: tuple[str, ...], categories: Iterable[Array]) -> None:
+    refuse(
+        Code.STA_TOO_MANY_CATEGORIES,
+        named_where(items, [values.size > MAXIMUM_CATEGORIES for values in categories]),
+        what=f"The item has more than {MAXIMUM_CATEGORIES} different values: a measurement, not an ordered answer.",
+        fix="Use Pearson or Spearman correlations of the answers, or group the values.",
+    )
+
+
 def _column(column: pd.Series, out: Bytes) -> tuple[Array, bool]:
     """Write one column's codes; return its values in increasing order, and whether they can be used."""
-    if column.dtype == np.float64:
-        x = column.to_numpy()
-    else:
-        x = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    x = column.to_numpy() if column.dtype == np.float64 else column.to_numpy(dtype=np.float64, na_value=np.nan)
     low, high, n_missing, whole, usable = column_range(x)
     if not usable or n_missing == x.size:
         out[:] = MISSING
@@ -175,7 +176,7 @@ def _column(column: pd.Series, out: Bytes) -> tuple[Array, bool]:
         rank = np.full(MISSING + 1, MISSING, dtype=np.uint8)
         rank[used] = np.arange(used.size)
         out[:] = rank[out]
-    return values, True
+    return np.asarray(values, dtype=np.float64), True
 
 
 def _counted(encoded: Encoded) -> _Sums:
@@ -234,12 +235,7 @@ def _spread(sums: _Sums, categories: tuple[Array, ...]) -> _Sums:
     same = all(a.size == b.size for a, b in zip(sums.categories, categories, strict=True))
     if same and width == own:
         return sums
-    refuse(
-        Code.STA_TOO_MANY_CATEGORIES,
-        named_where(sums.items, [values.size > MAXIMUM_CATEGORIES for values in categories]),
-        what=f"The item has more than {MAXIMUM_CATEGORIES} different values: it is a measurement, not an ordered answer.",
-        fix="Use Pearson or Spearman correlations of the answers, or group the values.",
-    )
+    _refuse_many(sums.items, categories)
     places = [np.searchsorted(wide, values) for wide, values in zip(categories, sums.categories, strict=True)]
     first, second = pairs(len(categories))
     tables, margins = [], []

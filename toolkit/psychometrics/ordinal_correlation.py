@@ -127,8 +127,8 @@ def polychoric(
         Use persons who answered every item; or take thresholds from all who answered the item and each correlation from
         those who answered both. A pairwise matrix need not be positive definite.
     empty_cells : {"none", "add_half", "add_half_2x2"}, default "none"
-        What to do with combinations that nobody gave: nothing; add 0.5 to each; or add 0.5 in tables of two by two only,
-        keeping their margins, as lavaan does. Thresholds never change.
+        What to do with combinations that nobody gave: nothing; add 0.5 to each; or add 0.5 in tables of two by two
+        only, keeping their margins, as lavaan does. Thresholds never change.
     acov : {"diagonal", "full"}, optional
         Also return asymptotic variances, or all covariances of thresholds and correlations.
     smooth : {"none", "eigenvalues", "nearest"}, default "none"
@@ -166,7 +166,7 @@ def polychoric(
 
     Validated against lavaan ``lavCor`` on bfi, thresholds to 1e-6 and correlations to 1e-4, and lavaan's Gamma
     (``tests/parity/test_polychoric.py``); the tetrachoric case against its formula
-    (``tests/unit/psychometrics/test_polychoric.py``).
+    (``tests/unit/psychometrics/test_ordinal_correlation.py``).
 
     References
     ----------
