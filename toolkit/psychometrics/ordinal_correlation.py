@@ -187,7 +187,7 @@ def polychoric(
     >>> import toolkit.psychometrics as pm
     >>> answers = pm.simulate_ordinal([.8, .8, .7], thresholds=[-1, .5], n_persons=2000, rng=1)
     >>> result = polychoric(answers, acov="diagonal")
-    >>> abs(result.matrix.loc["item1", "item2"] - .64) < 3 * result.standard_errors.loc["item1", "item2"]
+    >>> bool(abs(result.matrix.loc["item1", "item2"] - .64) < 3 * result.standard_errors.loc["item1", "item2"])
     True
     """
     one_of(missing, Missing, name="missing")
