@@ -222,7 +222,7 @@ def _rank_correlations(codes: Array) -> Array:
 def _polychoric_draws(sample: Sample) -> Callable[[int, np.random.Generator], Array]:
     """Answers are encoded once; each draw is counted and estimated. A draw with a constant item gives NaN."""
     from toolkit.psychometrics.counting import counts_of, encode
-    from toolkit.psychometrics.ordinal_correlation import polychoric
+    from toolkit.psychometrics.ordinal_correlation import polychoric_matrix
 
     encoded = encode(pd.DataFrame(sample.answers("A bootstrap"), columns=list(sample.items)))
     n = encoded.codes.shape[1]
@@ -230,7 +230,7 @@ def _polychoric_draws(sample: Sample) -> Callable[[int, np.random.Generator], Ar
     def of_draw(persons: Index) -> Array:
         try:
             counts = counts_of(replace(encoded, codes=np.ascontiguousarray(encoded.codes[:, persons])))
-            return polychoric(counts, missing=sample.missing).matrix.to_numpy()
+            return polychoric_matrix(counts, missing=sample.missing)
         except StatisticsError:
             return np.full(sample.R.shape, np.nan)
 

@@ -80,7 +80,7 @@ def test_intervals_hold_the_estimates_and_have_the_width_of_the_errors(answers: 
 
 
 def test_intervals_cover() -> None:
-    """Over 80 samples and four quantities, bootstrap and information intervals hold the truth about as often as said."""
+    """Over 80 samples and four quantities, each kind of interval holds the truth about as often as it says."""
     replicate = replication("normal", 400, "ml", n_bootstrap=200)
     held = pd.DataFrame([replicate(np.random.default_rng([7, number])) for number in range(80)])
     for kind in ("bootstrap", "information", "sandwich"):
