@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,25 +16,14 @@ from toolkit.psychometrics.factors import _rotation_kernel, bootstrap
 from toolkit.psychometrics.factors._fitted import Fitted
 from toolkit.psychometrics.factors._sample import correlation_covariance, correlation_variances
 from toolkit.psychometrics.factors.extraction import extract
+from toolkit.psychometrics.factors.rotation import Rotation
 from toolkit.psychometrics.factors.standard_errors import (
     _slopes_of,
     free_covariance,
     normal_covariance,
 )
 
-ROTATIONS = [
-    "none",
-    "oblimin",
-    "geomin",
-    "promax",
-    "targetQ",
-    "varimax",
-    "quartimax",
-    "equamax",
-    "geominT",
-    "bifactorT",
-    "targetT",
-]
+ROTATIONS = [name for name in get_args(Rotation) if name != "bifactorQ"]
 TRUTH = np.array(
     [[0.8, 0.1], [0.7, -0.1], [0.6, 0.0], [0.5, 0.2], [0.1, 0.7], [0.0, 0.6], [-0.1, 0.8], [0.2, 0.5]], dtype=float
 )
