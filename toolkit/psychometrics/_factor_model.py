@@ -1,85 +1,15 @@
-"""Kernels of the common factor model: maximum likelihood and least squares, on correlation matrices.
+"""The one-factor model fitted by maximum likelihood, on correlation matrices.
 
-Symbols: R correlation matrix, psi uniquenesses, Lambda loadings, m number of factors, p number of items.
+Symbols: R correlation matrix, psi residual variances, lam loadings, p number of items.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize
 
 from toolkit.psychometrics._numerics import Array, log_determinant, squared_multiple_correlations
-
-Discrepancy = Literal["ml", "minres"]
-SMALLEST_UNIQUENESS = 0.005
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unrotated:
-    """Loadings of shape (p, m), uniquenesses of shape (p,), and whether the minimum was reached."""
-
-    loadings: Array
-    uniquenesses: Array
-    converged: bool
-
-
-def ml_discrepancy(psi: Array, R: Array, m: int) -> tuple[float, Array]:
-    """Return the ML discrepancy minimised over the loadings, and its gradient in psi, from one eigendecomposition."""
-    scale = 1.0 / np.sqrt(psi)
-    theta, omega = np.linalg.eigh(R * np.outer(scale, scale))
-    theta = np.maximum(theta, 1e-300)
-    rest = theta[: theta.size - m]
-    value = float(np.sum(rest - np.log(rest) - 1.0))
-    top = omega[:, theta.size - m :]
-    Lambda = top * np.sqrt(np.maximum(theta[theta.size - m :] - 1.0, 0.0)) / scale[:, None]
-    gradient: Array = (np.sum(Lambda**2, axis=1) + psi - np.diag(R)) / psi**2
-    return value, gradient
-
-
-def minres_discrepancy(psi: Array, R: Array, m: int) -> tuple[float, Array]:
-    """Return half the sum of squared residuals minimised over the loadings, and its gradient in psi."""
-    gamma, omega = np.linalg.eigh(R - np.diag(psi))
-    rest = gamma.copy()
-    rest[gamma.size - m :] = np.minimum(rest[gamma.size - m :], 0.0)
-    gradient: Array = -(omega**2 @ rest)
-    return float(0.5 * np.sum(rest**2)), gradient
-
-
-def loadings_from_uniquenesses(psi: Array, R: Array, m: int, method: Discrepancy) -> Array:
-    """Return the loadings that minimise the discrepancy for given uniquenesses, largest factor first."""
-    scale = np.sqrt(psi) if method == "ml" else np.ones_like(psi)
-    matrix = R / np.outer(scale, scale) if method == "ml" else R - np.diag(psi)
-    values, vectors = np.linalg.eigh(matrix)
-    values, vectors = values[::-1][:m] - (1.0 if method == "ml" else 0.0), vectors[:, ::-1][:, :m]
-    Lambda: Array = vectors * np.sqrt(np.maximum(values, 0.0)) * scale[:, None]
-    return Lambda
-
-
-def factor_solution(R: Array, m: int, method: Discrepancy, *, start: Array | None = None) -> Unrotated:
-    """Minimise a discrepancy over the uniquenesses with its exact gradient, between 0.005 and 1."""
-    psi = 1.0 - squared_multiple_correlations(R) if start is None else start
-    psi = np.clip(psi, SMALLEST_UNIQUENESS, 1.0)
-    objective = ml_discrepancy if method == "ml" else minres_discrepancy
-    found = minimize(
-        objective,
-        psi,
-        args=(R, m),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(SMALLEST_UNIQUENESS, 1.0)] * psi.size,
-        options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": 1e-9, "maxcor": 25},
-    )
-    psi = np.asarray(found.x, dtype=np.float64)
-    gradient = objective(psi, R, m)[1]
-    projected = psi - np.clip(psi - gradient, SMALLEST_UNIQUENESS, 1.0)
-    return Unrotated(
-        loadings=loadings_from_uniquenesses(psi, R, m, method),
-        uniquenesses=psi,
-        converged=bool(np.abs(projected).max() < 1e-5),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,7 +35,8 @@ def one_factor(R: Array) -> OneFactor:
     second derivative of the discrepancy in (loadings, residual variances), shape (2p, 2p).
     """
     psi = 1.0 - squared_multiple_correlations(R)
-    lam = loadings_from_uniquenesses(psi, R, 1, "minres")[:, 0]
+    values, vectors = np.linalg.eigh(R - np.diag(psi))
+    lam = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
     lam = lam if lam.sum() >= 0 else -lam
     value = _one_factor_value(lam, psi, R)
     converged = False

@@ -62,7 +62,10 @@ class Estimate:
 
 
 class Result:
-    """Mixin of all results: arrays are copied and locked, tables are copied, and everything can be written out."""
+    """Mixin of all results: arrays are copied and locked, tables are copied, and everything can be written out.
+
+    A field whose name starts with an underscore is for methods of the result alone and is never written out.
+    """
 
     __slots__ = ()
 
@@ -78,7 +81,7 @@ class Result:
 
     def _items(self) -> list[tuple[str, Any]]:
         owner: Any = self
-        return [(field.name, getattr(owner, field.name)) for field in fields(owner)]
+        return [(field.name, getattr(owner, field.name)) for field in fields(owner) if not field.name.startswith("_")]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the numbers as a tidy table in full precision: one row, one column a number."""

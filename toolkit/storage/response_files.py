@@ -232,7 +232,7 @@ def _parts(lines: Iterable[str], path: Path, *, rows_at_once: int | None = None)
                 fix="Delete the first line, so that the column names come first.",
             )
         )
-    separator = _separator(head[-1])
+    separator = separator_of(head[-1])
     header: list[str] = []
     header_row = row = 0
     records: list[list[str]] = []
@@ -291,7 +291,7 @@ def _checked(
     return _Records(header=tuple(header), cells=body, rows=rows, separator=separator)
 
 
-def _separator(header: str) -> str:
+def separator_of(header: str) -> str:
     """Find the separator that the header line uses most; a comma if it uses none."""
     outside = re.sub(r'"[^"]*"', "", header)
     return max(_SEPARATORS, key=outside.count)

@@ -11,7 +11,8 @@ import pytest
 
 from toolkit import psychometrics as pm
 from toolkit.errors import Code
-from toolkit.psychometrics._factor_model import factor_solution, one_factor
+from toolkit.psychometrics._factor_model import one_factor
+from toolkit.psychometrics.factors.extraction import extract
 
 HAND = pd.DataFrame({"a": [1, 2, 3, 4, 4], "b": [1, 3, 2, 4, 5], "c": [2, 2, 3, 4, 4]})
 LOADINGS = np.array([0.8, 0.7, 0.6, 0.5, 0.4])
@@ -139,5 +140,5 @@ def test_omega_needs_three_items_and_a_known_denominator(refused: Callable[..., 
 
 def test_one_factor_equals_the_bounded_ml_solution(answers: pd.DataFrame) -> None:
     R = answers[["a", "b", "c", "d"]].corr().to_numpy()
-    bounded = factor_solution(R, 1, "ml")
+    bounded = extract(R, 1, "ml")
     np.testing.assert_allclose(one_factor(R).loadings, np.abs(bounded.loadings[:, 0]), atol=1e-6)

@@ -19,7 +19,9 @@ COMMON = ["n_persons", "n_items", "n_dropped", "method", "warnings", "provenance
 def results(answers: pd.DataFrame) -> list[Result]:
     scale = answers[["a", "b", "c"]]
     return [
+        pm.count_responses(answers),
         pm.pearson_correlation(answers),
+        pm.polychoric(answers, acov="full"),
         pm.describe_items(answers, codes=range(1, 6)),
         pm.item_analysis(scale),
         pm.cronbach_alpha(scale),
@@ -28,17 +30,20 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.bartlett_sphericity(answers),
         pm.parallel_analysis(answers, n_datasets=20, rng=1),
         pm.efa(answers, n_factors=2, rng=1),
+        pm.efa(answers, n_factors=2, rng=1).bootstrap(20, rng=1),
     ]
 
 
 def test_every_public_result_is_covered(results: list[Result]) -> None:
-    assert {type(result).__name__ for result in results} == {name for name in pm.__all__ if name.endswith("Result")}
+    public = {name for name in pm.__all__ if name.endswith("Result")}
+    assert {type(result).__name__ for result in results} == public | {"ResponseCounts"}
 
 
 def test_results_are_frozen_and_slotted_and_end_with_the_common_fields(results: list[Result]) -> None:
     for result in results:
         assert not hasattr(result, "__dict__")
-        assert [field.name for field in dataclasses.fields(result)][-6:] == COMMON
+        public = [field.name for field in dataclasses.fields(result) if not field.name.startswith("_")]
+        assert public[-6:] == COMMON
         with pytest.raises(dataclasses.FrozenInstanceError):
             result.method = "mine"
         assert (result == result) is True
@@ -64,6 +69,14 @@ def test_results_become_json_frames_and_html(results: list[Result]) -> None:
         assert written["provenance"]["versions"].keys() >= {"toolkit", "numpy", "scipy", "pandas"}
         assert result.to_frame().shape[0] >= 1
         assert type(result).__name__ in result._repr_html_()
+
+
+def test_what_is_private_is_never_written_out(answers: pd.DataFrame) -> None:
+    result = pm.efa(answers, n_factors=2, rng=1)
+    assert result._fitted.sample.codes is not None
+    assert [name for name in result.to_dict() if name.startswith("_")] == []
+    assert "_fitted" not in repr(result)
+    assert "_fitted" not in result._repr_html_()
 
 
 def test_warnings_are_written_out() -> None:

@@ -1,28 +1,69 @@
-"""Rotation of factor loadings by gradient projection, from many random starts at once.
+"""Rotation of factor loadings by gradient projection, from many random starts.
 
-Symbols: A unrotated loadings (p, m), T transformation (m, m), Lambda rotated loadings, Phi factor correlations. All
-kernels take a leading axis of starts.
+Symbols: A unrotated loadings (p, m), T transformation (m, m), Lambda rotated loadings, Phi factor correlations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics.factors import _rotation_kernel as kernels
 
-Rotation = Literal["oblimin", "geomin", "promax", "varimax", "quartimax", "none"]
-"""oblimin, geomin and promax let factors correlate; varimax and quartimax do not."""
-OBLIQUE: frozenset[str] = frozenset({"oblimin", "geomin", "promax"})
+Rotation = Literal[
+    "oblimin",
+    "geomin",
+    "promax",
+    "bifactorQ",
+    "targetQ",
+    "varimax",
+    "quartimax",
+    "equamax",
+    "geominT",
+    "bifactorT",
+    "targetT",
+    "none",
+]
+"""The first five let factors correlate, the others do not. T is orthogonal and Q oblique; geomin alone is oblique."""
+OBLIQUE: frozenset[str] = frozenset({"oblimin", "geomin", "promax", "bifactorQ", "targetQ"})
 NORMALIZED: frozenset[str] = frozenset({"varimax", "promax"})
 """Rotations that use Kaiser normalisation unless told otherwise."""
+TARGET: frozenset[str] = frozenset({"targetT", "targetQ"})
+BIFACTOR: frozenset[str] = frozenset({"bifactorT", "bifactorQ"})
 VARIMAX_SHORTFALL = 1e-3
 """Share of the best varimax criterion by which the start of promax may fall short of it."""
-Criterion = Callable[[Array], tuple[Array, Array]]
-"""From loadings (starts, p, m) to values (starts,) and gradients (starts, p, m)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Criterion:
+    """A rotation criterion with everything its kernel needs.
+
+    Attributes
+    ----------
+    kind : int
+        The kernel's number of the criterion.
+    parameter : float
+        Gamma or delta.
+    oblique : bool
+        Whether gradient projection lets factors correlate; for promax False, because it starts from varimax.
+    normalised : bool
+        Kaiser normalisation.
+    target, weight : ndarray, shape (p, m)
+        Target loadings, and 1 where a target is given, 0 where not; zeros for the other criteria.
+    power : float
+        Power of promax; 0 for the other criteria.
+    """
+
+    kind: int
+    parameter: float
+    oblique: bool
+    normalised: bool
+    target: Array
+    weight: Array
+    power: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,20 +74,62 @@ class Rotated:
     ----------
     loadings : ndarray, shape (p, m)
     phi : ndarray, shape (m, m)
+    transformation : ndarray, shape (m, m)
+        T; for promax, of varimax where promax starts.
     criterion : float
         Value of the rotation criterion at the solution; for promax, of varimax where promax starts; NaN without
         rotation.
     n_starts, n_best : int
         Starting positions of gradient projection, and how many ended at the best value; for promax, of varimax.
+    n_minima, n_stopped : int
+        Different values of the criterion at which starts ended, 1 where all agree; and starts that ended before a
+        minimum.
     converged : bool
     """
 
     loadings: Array
     phi: Array
+    transformation: Array
     criterion: float
     n_starts: int
     n_best: int
+    n_minima: int
+    n_stopped: int
     converged: bool
+
+
+def rotation_criterion(
+    method: Rotation,
+    shape: tuple[int, int],
+    *,
+    normalize: bool | None = None,
+    gamma: float = 0.0,
+    delta: float = 0.01,
+    power: float = 4.0,
+    target: Array | None = None,
+) -> Criterion:
+    """Return the criterion of a rotation for loadings of shape (p, m); see :func:`rotate`."""
+    orthomax = {"varimax": 1.0, "promax": 1.0, "quartimax": 0.0, "equamax": shape[1] / 2.0}
+    if method in orthomax:
+        kind, parameter = kernels.ORTHOMAX, orthomax[method]
+    elif method in {"geomin", "geominT"}:
+        kind, parameter = kernels.GEOMIN, delta
+    elif method in BIFACTOR:
+        kind, parameter = kernels.BIFACTOR, 0.0
+    elif method in TARGET:
+        kind, parameter = kernels.TARGET, 0.0
+    else:
+        kind, parameter = kernels.OBLIMIN, gamma
+    goal = np.zeros(shape) if target is None else np.array(target, dtype=np.float64, order="C")
+    return Criterion(
+        kind=kind,
+        parameter=float(parameter),
+        oblique=method in OBLIQUE and method != "promax",
+        normalised=method in NORMALIZED if normalize is None else normalize,
+        target=np.nan_to_num(goal),
+        weight=(~np.isnan(goal)).astype(np.float64) if method in TARGET else np.zeros(shape),
+        power=float(power) if method == "promax" else 0.0,
+    )
 
 
 def rotate(
@@ -57,6 +140,7 @@ def rotate(
     gamma: float = 0.0,
     delta: float = 0.01,
     power: float = 4.0,
+    target: Array | None = None,
     varimax_tolerance: float = 1e-5,
     n_starts: int = 20,
     random: np.random.Generator,
@@ -79,6 +163,8 @@ def rotate(
         Kaiser normalisation; None follows the criterion: on for varimax and promax, off for the others.
     gamma, delta, power : float
         Parameter of oblimin, of geomin and of promax.
+    target : ndarray, shape (p, m), optional
+        Target loadings of targetT and targetQ; NaN where none is wanted.
     varimax_tolerance : float
         Where the singular value decompositions that promax tries first stop; see :func:`varimax_by_svd`.
     n_starts : int
@@ -88,77 +174,70 @@ def rotate(
 
     References
     ----------
+    Jennrich, R. I. (2002). A simple general method for oblique rotation. Psychometrika, 67, 7-19.
+    https://doi.org/10.1007/BF02294706
+
     Bernaards, C. A., & Jennrich, R. I. (2005). Gradient projection algorithms and software for arbitrary rotation
     criteria in factor analysis. Educational and Psychological Measurement, 65, 676-696.
     https://doi.org/10.1177/0013164404272507
     """
     p, m = A.shape
     if method == "none" or m == 1:
-        return Rotated(loadings=A, phi=np.eye(m), criterion=float("nan"), n_starts=0, n_best=0, converged=True)
-    normalised = method in NORMALIZED if normalize is None else normalize
-    lengths = np.sqrt(np.sum(A**2, axis=1, keepdims=True)) if normalised else np.ones((p, 1))
-    lengths[lengths == 0] = 1.0
-    B = A / lengths
+        return Rotated(
+            loadings=A,
+            phi=np.eye(m),
+            transformation=np.eye(m),
+            criterion=float("nan"),
+            n_starts=0,
+            n_best=0,
+            n_minima=0,
+            n_stopped=0,
+            converged=True,
+        )
+    rule = rotation_criterion(method, (p, m), normalize=normalize, gamma=gamma, delta=delta, power=power, target=target)
+    lengths = kernels.kaiser_lengths(A)[:, None] if rule.normalised else np.ones((p, 1))
+    B = np.ascontiguousarray(A / lengths)
+    found = _best_of_starts(B, rule, n_starts, random)
     if method == "promax":
-        start = _promax_start(B, tolerance=varimax_tolerance, n_starts=n_starts, random=random)
-        Lambda, Phi = _promax(start.loadings, power)
-        return replace(start, loadings=Lambda * lengths, phi=Phi)
-    found = _best_of_starts(B, _criterion(method, gamma, delta), method in OBLIQUE, n_starts, random)
+        found = _promax_start(B, found, tolerance=varimax_tolerance)
+        Lambda, Phi = kernels.promax(found.loadings, power)
+        found = replace(found, loadings=Lambda, phi=Phi)
     return replace(found, loadings=found.loadings * lengths)
 
 
-def _best_of_starts(
-    B: Array, criterion: Criterion, oblique: bool, n_starts: int, random: np.random.Generator
-) -> Rotated:
-    T, values, converged = _gradient_projection(B, criterion, _starts(B.shape[1], n_starts, random), oblique)
+def _best_of_starts(B: Array, rule: Criterion, n_starts: int, random: np.random.Generator) -> Rotated:
+    T, values, sizes = _from_all_starts(B, rule, _starts(B.shape[1], n_starts, random))
+    converged = sizes < 1e-5
     values = np.where(converged, values, np.inf) if converged.any() else values
     lowest = float(values.min())
-    near = values <= lowest + 1e-7 * max(1.0, abs(lowest))
+    gap = 1e-7 * max(1.0, abs(lowest))
+    near = values <= lowest + gap
     best = int(np.argmax(near))
-    Lambda, Phi = _transformed(B, T[best], oblique)
+    reached = np.sort(values[np.isfinite(values)])
+    if rule.oblique:
+        Lambda, Phi = B @ np.linalg.inv(T[best]).T, T[best].T @ T[best]
+    else:
+        Lambda, Phi = B @ T[best], np.eye(B.shape[1])
     return Rotated(
-        loadings=Lambda,
+        loadings=np.ascontiguousarray(Lambda),
         phi=Phi,
+        transformation=T[best],
         criterion=float(values[best]),
         n_starts=n_starts,
         n_best=int(near.sum()),
+        n_minima=1 + int((np.diff(reached) > gap).sum()),
+        n_stopped=int((~converged).sum()),
         converged=bool(converged[best]),
     )
 
 
-def oblimin_criterion(L: Array, gamma: float) -> tuple[Array, Array]:
-    """Return oblimin with parameter gamma: 0 quartimin, .5 biquartimin, 1 covarimin."""
-    L2 = L**2
-    others = L2.sum(axis=2, keepdims=True) - L2
-    others = others - gamma * others.mean(axis=1, keepdims=True)
-    return np.sum(L2 * others, axis=(1, 2)) / 4.0, L * others
-
-
-def quartimax_criterion(L: Array) -> tuple[Array, Array]:
-    """Return quartimax, negative so that it is minimised."""
-    return -np.sum(L**4, axis=(1, 2)) / 4.0, -(L**3)
-
-
-def varimax_criterion(L: Array) -> tuple[Array, Array]:
-    """Return varimax, negative so that it is minimised."""
-    centred = L**2 - (L**2).mean(axis=1, keepdims=True)
-    return -np.sum(centred**2, axis=(1, 2)) / 4.0, -L * centred
-
-
-def geomin_criterion(L: Array, delta: float) -> tuple[Array, Array]:
-    """Return geomin with delta added to the squared loadings."""
-    m = L.shape[2]
-    L2 = L**2 + delta
-    rows = np.exp(np.log(L2).sum(axis=2, keepdims=True) / m)
-    return rows.sum(axis=(1, 2)), 2.0 / m * L / L2 * rows
-
-
-def _criterion(method: Rotation, gamma: float, delta: float) -> Criterion:
-    if method == "oblimin":
-        return lambda L: oblimin_criterion(L, gamma)
-    if method == "geomin":
-        return lambda L: geomin_criterion(L, delta)
-    return quartimax_criterion if method == "quartimax" else varimax_criterion
+def _from_all_starts(
+    B: Array, rule: Criterion, starts: Array, *, tolerance: float = 1e-7, max_iterations: int = 1000
+) -> tuple[Array, Array, Array]:
+    """Return transformations, values and lengths of the last gradients."""
+    options = (rule.oblique, rule.kind, rule.parameter, rule.target, rule.weight, tolerance, max_iterations)
+    ends = [kernels.gradient_projection(B, start, *options) for start in starts]
+    return np.stack([end[0] for end in ends]), np.array([end[2] for end in ends]), np.array([end[3] for end in ends])
 
 
 def _starts(m: int, n_starts: int, random: np.random.Generator) -> Array:
@@ -166,77 +245,11 @@ def _starts(m: int, n_starts: int, random: np.random.Generator) -> Array:
     q, r = np.linalg.qr(random.standard_normal((n_starts, m, m)))
     starts: Array = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
     starts[0] = np.eye(m)
-    return starts
-
-
-def _transformed(A: Array, T: Array, oblique: bool) -> tuple[Array, Array]:
-    if oblique:
-        return A @ np.linalg.inv(T).T, T.T @ T
-    return A @ T, np.eye(T.shape[0])
-
-
-def _loadings(A: Array, T: Array, oblique: bool) -> Array:
-    rotated: Array = A @ np.linalg.inv(T).transpose(0, 2, 1) if oblique else A @ T
-    return rotated
-
-
-def _projected_gradient(A: Array, T: Array, L: Array, Gq: Array, oblique: bool) -> Array:
-    """Return the gradient in T projected on the tangent space of the rotations allowed."""
-    if oblique:
-        G = -(L.transpose(0, 2, 1) @ Gq @ np.linalg.inv(T)).transpose(0, 2, 1)
-        projected: Array = G - T * np.sum(T * G, axis=1, keepdims=True)
-        return projected
-    G = A.T @ Gq
-    M = T.transpose(0, 2, 1) @ G
-    return G - T @ (M + M.transpose(0, 2, 1)) / 2.0
-
-
-def _retracted(X: Array, oblique: bool) -> Array:
-    """Return the nearest allowed transformation: unit columns, or orthogonal."""
-    if oblique:
-        unit: Array = X / np.sqrt(np.sum(X**2, axis=1, keepdims=True))
-        return unit
-    U, _, Vt = np.linalg.svd(X)
-    orthogonal: Array = U @ Vt
-    return orthogonal
-
-
-def _gradient_projection(
-    A: Array, criterion: Criterion, T: Array, oblique: bool, *, tolerance: float = 1e-7, max_iterations: int = 1000
-) -> tuple[Array, Array, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-    """Minimise a criterion from every start; return transformations, values and whether each converged."""
-    T = T.copy()
-    value, Gq = criterion(_loadings(A, T, oblique))
-    gradient = _projected_gradient(A, T, _loadings(A, T, oblique), Gq, oblique)
-    size = np.sqrt(np.sum(gradient**2, axis=(1, 2)))
-    step = np.ones(T.shape[0])
-    active = np.flatnonzero(size > tolerance)
-    for _ in range(max_iterations):
-        if active.size == 0:
-            break
-        step[active] *= 2.0
-        pending = active
-        for halving in range(40):
-            candidate = _retracted(T[pending] - step[pending, None, None] * gradient[pending], oblique)
-            new_value, new_Gq = criterion(_loadings(A, candidate, oblique))
-            enough = value[pending] - new_value > 0.5 * size[pending] ** 2 * step[pending]
-            # at the limit of rounding a decrease can no longer be seen: accept a short step that does not increase
-            enough |= (halving > 10) & (new_value <= value[pending] + 1e-15 * np.abs(value[pending]))
-            done = pending[enough]
-            T[done], value[done], Gq[done] = candidate[enough], new_value[enough], new_Gq[enough]
-            pending = pending[~enough]
-            if pending.size == 0:
-                break
-            step[pending] /= 2.0
-        gradient[active] = _projected_gradient(A, T[active], _loadings(A, T[active], oblique), Gq[active], oblique)
-        size[active] = np.sqrt(np.sum(gradient[active] ** 2, axis=(1, 2)))
-        active = active[size[active] > tolerance]
-        active = np.setdiff1d(active, pending)
-    return T, value, size < 1e-5
+    return np.ascontiguousarray(starts)
 
 
 def varimax_by_svd(A: Array, *, tolerance: float, max_iterations: int = 1000) -> tuple[Array, float, bool]:
-    """Return varimax loadings by repeated singular value decompositions, the criterion, and whether it stopped itself.
+    """Return the varimax transformation by repeated decompositions, its criterion, and whether it stopped itself.
 
     The iteration starts unrotated and stops when the sum of singular values grows by less than the share
     ``tolerance``. With 1e-5 this is where R's ``stats::varimax`` stops, a little before the optimum: later promax
@@ -250,35 +263,23 @@ def varimax_by_svd(A: Array, *, tolerance: float, max_iterations: int = 1000) ->
     """
     T, reached, stopped = np.eye(A.shape[1]), 0.0, False
     for _ in range(max_iterations):
-        gradient = A.T @ -varimax_criterion((A @ T)[None])[1][0]
+        gradient = A.T @ -_varimax(A @ T)[1]
         U, singular, Vt = np.linalg.svd(gradient)
         T, before, reached = U @ Vt, reached, float(singular.sum())
         if reached < before * (1.0 + tolerance):
             stopped = True
             break
-    V = A @ T
-    return V, float(varimax_criterion(V[None])[0][0]), stopped
+    return T, float(_varimax(A @ T)[0]), stopped
 
 
-def _promax_start(B: Array, *, tolerance: float, n_starts: int, random: np.random.Generator) -> Rotated:
+def _varimax(L: Array) -> tuple[float, Array]:
+    none = np.zeros_like(L)
+    return kernels.criterion(np.ascontiguousarray(L), kernels.ORTHOMAX, 1.0, none, none)
+
+
+def _promax_start(B: Array, best: Rotated, *, tolerance: float) -> Rotated:
     """Return the varimax position where R stops if it is near the optimum, else the optimum."""
-    best = _best_of_starts(B, varimax_criterion, False, n_starts, random)
-    V, value, stopped = varimax_by_svd(B, tolerance=tolerance)
+    T, value, stopped = varimax_by_svd(B, tolerance=tolerance)
     if stopped and value <= best.criterion + VARIMAX_SHORTFALL * abs(best.criterion):
-        return replace(best, loadings=V, criterion=value)
+        return replace(best, loadings=np.ascontiguousarray(B @ T), transformation=T, criterion=value)
     return best
-
-
-def _promax(V: Array, power: float) -> tuple[Array, Array]:
-    """Return the Procrustes rotation of varimax loadings V towards their own powers, and the factor correlations.
-
-    References
-    ----------
-    Hendrickson, A. E., & White, P. O. (1964). Promax: A quick method for rotation to oblique simple structure. British
-    Journal of Statistical Psychology, 17, 65-70. https://doi.org/10.1111/j.2044-8317.1964.tb00244.x
-    """
-    target = V * np.abs(V) ** (power - 1.0)
-    U = np.linalg.lstsq(V, target, rcond=None)[0]
-    U = U * np.sqrt(np.diag(np.linalg.inv(U.T @ U)))
-    inverse = np.linalg.inv(U)
-    return V @ U, inverse @ inverse.T
