@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         kaiser_meyer_olkin,
     )
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
-    from toolkit.psychometrics.reliability import AlphaResult, OmegaResult, composite_omega, cronbach_alpha
+    from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
+    from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
@@ -51,7 +52,8 @@ _HOMES = {
     "_result": ("Estimate", "Interval"),
     "correlation": ("CorrelationResult", "pearson_correlation"),
     "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
-    "reliability": ("AlphaResult", "OmegaResult", "composite_omega", "cronbach_alpha"),
+    "reliability.alpha": ("AlphaResult", "cronbach_alpha"),
+    "reliability.composite": ("OmegaResult", "composite_omega"),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (
         "BartlettSphericityResult",

@@ -1,4 +1,4 @@
-"""How precisely a scale measures: reliability of the sum of its items, with intervals."""
+"""Omega total of a one-factor model."""
 
 from __future__ import annotations
 
@@ -12,54 +12,15 @@ from scipy import special, stats
 
 from toolkit.errors import Code, Problem
 from toolkit.psychometrics._factor_model import OneFactor, one_factor
-from toolkit.psychometrics._inputs import Moments, moments
+from toolkit.psychometrics._inputs import moments
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import Missing, confidence, one_of
 from toolkit.psychometrics._result import Interval, Result, provenance, undefined
-from toolkit.psychometrics.items import negative_item
+from toolkit.psychometrics.items import negative_items
 
 Denominator = Literal["observed", "model"]
 """Total variance as observed, or as implied by the one-factor model."""
 DENOMINATOR_TOLERANCE = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AlphaResult(Result):
-    """Coefficient alpha.
-
-    Attributes
-    ----------
-    estimate : float
-        Alpha from covariances, 1 or less.
-    standardized : float
-        Alpha from correlations, 1 or less.
-    mean_inter_item_correlation : float
-        Mean of the correlations between the items.
-    interval : Interval
-        Feldt's interval for ``estimate``.
-    n_smallest_pair : int
-        Smallest number of persons behind any pair of items; the interval counts these.
-    n_persons, n_items, n_dropped : int
-        Persons used, items, and persons left out.
-    method : str
-        The formula in words.
-    warnings : tuple of Problem
-        Items that go against the rest.
-    provenance : mapping
-        Options and versions.
-    """
-
-    estimate: float
-    standardized: float
-    mean_inter_item_correlation: float
-    interval: Interval
-    n_smallest_pair: int
-    n_persons: int
-    n_items: int
-    n_dropped: int
-    method: str
-    warnings: tuple[Problem, ...]
-    provenance: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,97 +67,6 @@ class OmegaResult(Result):
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
-
-
-def cronbach_alpha(df: pd.DataFrame, *, missing: Missing = "listwise", level: float = 0.95) -> AlphaResult:
-    """Return coefficient alpha of a sum of items, with Feldt's interval.
-
-    Alpha equals reliability only if all items measure the same thing equally well and their errors are unrelated;
-    otherwise it is usually too low, and it does not show that a scale has one dimension.
-
-    Parameters
-    ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
-        One row a person, one column an item of the scale, NaN for a missing answer. The items point the same way.
-    missing : {"listwise", "pairwise"}, default "listwise"
-        The missing rule. Under "pairwise" the interval counts the smallest number of persons behind any pair.
-    level : float, default 0.95
-        Confidence level.
-
-    Returns
-    -------
-    AlphaResult
-        ``estimate``, ``standardized``, ``mean_inter_item_correlation`` and ``interval``.
-
-    Raises
-    ------
-    StatisticsError
-        STA_OPTION_RANGE and the codes of :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
-
-    Warns
-    -----
-    STA_NEGATIVE_ITEM, STA_UNDEFINED
-        In ``warnings``: an item that goes against the rest (items are never re-signed); a sum that does not vary.
-
-    Notes
-    -----
-    ``alpha = k / (k - 1) (1 - sum of item variances / variance of the sum)``. Feldt's limits are
-    ``1 - (1 - alpha) F`` with F quantiles on n - 1 and (n - 1)(k - 1) degrees of freedom.
-
-    Validated against psych 2.5.3 ``alpha`` and ``alpha.ci`` on bfi, relative tolerance 1e-6
-    (``tests/parity/test_bfi.py``), and pingouin ``cronbach_alpha``.
-
-    References
-    ----------
-    Cronbach, L. J. (1951). Coefficient alpha and the internal structure of tests. Psychometrika, 16, 297-334.
-    https://doi.org/10.1007/BF02310555
-
-    Feldt, L. S., Woodruff, D. J., & Salih, F. A. (1987). Statistical inference for coefficient alpha. Applied
-    Psychological Measurement, 11, 93-103. https://doi.org/10.1177/014662168701100107
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> answers = pd.DataFrame({"a": [1, 2, 3, 4, 4], "b": [1, 3, 2, 4, 5], "c": [2, 2, 3, 4, 4]})
-    >>> round(cronbach_alpha(answers).estimate, 4)
-    0.9307
-    """
-    confidence(level)
-    found = moments(df, missing=missing)
-    C, k, n = found.covariance, found.responses.n_items, found.n
-    variance, total = float(np.trace(C)), float(C.sum())
-    estimate = k / (k - 1) * (1.0 - variance / total) if total > 1e-12 * variance else float("nan")
-    mean_r = float((found.correlation.sum() - k) / (k * (k - 1)))
-    spread = 1.0 + (k - 1) * mean_r
-    standardized = k * mean_r / spread if spread > 1e-12 else float("nan")
-    warnings = list(_negative_items(found))
-    if np.isnan(estimate + standardized):
-        warnings.append(undefined("alpha or standardised alpha", "A sum of the items does not vary."))
-    return AlphaResult(
-        estimate=estimate,
-        standardized=standardized,
-        mean_inter_item_correlation=mean_r,
-        interval=feldt_interval(estimate, n_persons=n, n_items=k, level=level),
-        n_smallest_pair=n,
-        n_persons=found.responses.n_persons,
-        n_items=k,
-        n_dropped=found.responses.n_dropped,
-        method=f"Cronbach's alpha, covariance-based, {missing}",
-        warnings=tuple(warnings),
-        provenance=provenance("cronbach_alpha", {"missing": missing, "level": level}),
-    )
-
-
-def feldt_interval(alpha: float, *, n_persons: int, n_items: int, level: float) -> Interval:
-    """Return Feldt's interval for a coefficient alpha."""
-    df1, df2 = n_persons - 1, (n_persons - 1) * (n_items - 1)
-    tail = (1.0 - level) / 2.0
-    return Interval(
-        low=1.0 - (1.0 - alpha) * float(stats.f.ppf(1.0 - tail, df1, df2)),
-        high=1.0 - (1.0 - alpha) * float(stats.f.ppf(tail, df1, df2)),
-        level=level,
-        method="Feldt",
-    )
 
 
 def composite_omega(
@@ -273,7 +143,7 @@ def composite_omega(
     found = moments(df, missing=missing, minimum_items=3, regular=True)
     scale = np.sqrt(np.diag(found.covariance))
     model = one_factor(found.correlation)
-    warnings = list(_negative_items(found))
+    warnings = list(negative_items(found))
     converged = model.converged
     if not converged:
         warnings.append(
@@ -351,11 +221,6 @@ def _logit_interval(estimate: float, error: float, level: float) -> Interval:
     logit = float(special.logit(estimate))
     low, high = (float(special.expit(logit + shift)) for shift in (-half, half))
     return Interval(low=low, high=high, level=level, method=method)
-
-
-def _negative_items(found: Moments) -> tuple[Problem, ...]:
-    rest = found.covariance.sum(axis=1) - np.diag(found.covariance)
-    return tuple(negative_item(item) for item, covariance in zip(found.items, rest, strict=True) if covariance < 0)
 
 
 def _heywood(items: tuple[str, ...], model: OneFactor, converged: bool) -> list[Problem]:
