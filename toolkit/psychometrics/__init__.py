@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
     from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
     from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
+    from toolkit.psychometrics.reliability.guttman import GuttmanResult, guttman_lambdas
+    from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
+    from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
@@ -30,22 +33,28 @@ __all__ = [
     "CorrelationResult",
     "EfaResult",
     "Estimate",
+    "GreatestLowerBoundResult",
+    "GuttmanResult",
     "Interval",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
     "OmegaResult",
     "ParallelAnalysisResult",
+    "SplitHalfResult",
     "bartlett_sphericity",
     "composite_omega",
     "cronbach_alpha",
     "describe_items",
     "efa",
+    "greatest_lower_bound",
+    "guttman_lambdas",
     "item_analysis",
     "kaiser_meyer_olkin",
     "parallel_analysis",
     "pearson_correlation",
     "simulate_ordinal",
+    "split_half",
 ]
 
 _HOMES = {
@@ -54,6 +63,9 @@ _HOMES = {
     "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
     "reliability.alpha": ("AlphaResult", "cronbach_alpha"),
     "reliability.composite": ("OmegaResult", "composite_omega"),
+    "reliability.guttman": ("GuttmanResult", "guttman_lambdas"),
+    "reliability.lower_bound": ("GreatestLowerBoundResult", "greatest_lower_bound"),
+    "reliability.split_half": ("SplitHalfResult", "split_half"),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (
         "BartlettSphericityResult",

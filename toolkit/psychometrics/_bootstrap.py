@@ -33,12 +33,16 @@ def bootstrap_covariances(values: Array, *, n_bootstrap: int, random: np.random.
     centred = values - values.mean(axis=0)
     rows, columns = np.tril_indices(p)
     products = centred[:, rows] * centred[:, columns]
+    spread = np.sqrt((centred**2).mean(axis=0))
+    rounding = 1e-13 * spread[rows] * spread[columns]
     block = max(1, BLOCK // max(n, p * p))
     for start in range(0, n_bootstrap, block):
         counts = random.multinomial(n, shares, size=min(block, n_bootstrap - start)).astype(np.float64)
         mean = counts @ centred / n
         covariance = np.empty((counts.shape[0], p, p))
-        covariance[:, rows, columns] = counts @ products / n - mean[:, rows] * mean[:, columns]
+        entries = counts @ products / n - mean[:, rows] * mean[:, columns]
+        entries[np.abs(entries) <= rounding] = 0.0
+        covariance[:, rows, columns] = entries
         covariance[:, columns, rows] = covariance[:, rows, columns]
         yield covariance * (n / (n - 1.0))
 

@@ -118,7 +118,7 @@ def composite_omega(
     is given under its own name.
 
     Validated against semTools 0.5.6 ``compRelSEM`` and ``AVE`` on lavaan 0.7-2 fits to bfi, relative tolerance 1e-4
-    (``tests/parity/test_bfi.py``); the interval by coverage (``tests/unit/psychometrics/test_reliability.py``).
+    (``tests/parity/test_bfi.py``); the interval by coverage (``docs/coverage.md``).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Alpha and omega against hand-computed and population values, and the intervals by coverage."""
+"""Omega against population values, and its interval by coverage."""
 
 from __future__ import annotations
 
@@ -22,58 +22,6 @@ OMEGA = (SPREAD @ LOADINGS) ** 2 / COVARIANCE.sum()
 
 def codes(result: Any) -> list[Code]:
     return [problem.code for problem in result.warnings]
-
-
-def test_alpha_by_hand() -> None:
-    """Variances 1.7, 2.5 and 1, variance of the sum 13.7: 3/2 (1 - 5.2 / 13.7)."""
-    result = pm.cronbach_alpha(HAND)
-    assert result.estimate == pytest.approx(1.5 * (1 - 5.2 / 13.7), rel=1e-12)
-    assert result.interval.method == "Feldt"
-    assert result.warnings == ()
-    assert (result.n_persons, result.n_items, result.n_dropped) == (5, 3, 0)
-
-
-def test_standardized_alpha_follows_from_the_mean_correlation() -> None:
-    result = pm.cronbach_alpha(HAND)
-    mean = HAND.corr().to_numpy()[np.tril_indices(3, -1)].mean()
-    assert result.mean_inter_item_correlation == pytest.approx(mean, rel=1e-12)
-    assert result.standardized == pytest.approx(3 * mean / (1 + 2 * mean), rel=1e-12)
-
-
-def test_feldt_interval_is_pingouins_to_its_three_decimals() -> None:
-    from toolkit.psychometrics.pingouin_adapter import replicate_cronbach_alpha
-
-    result = pm.cronbach_alpha(HAND, level=0.9)
-    alpha, low, high = replicate_cronbach_alpha(HAND, level=0.9)
-    assert result.estimate == pytest.approx(alpha, rel=1e-12)
-    assert (result.interval.low, result.interval.high) == pytest.approx((low, high), abs=5.1e-4)
-
-
-def test_pairwise_alpha_uses_everyone_and_counts_the_smallest_pair() -> None:
-    frame = HAND.astype(float)
-    frame.loc[5] = [np.nan, 5.0, 4.0]
-    result = pm.cronbach_alpha(frame, missing="pairwise")
-    C = frame.cov().to_numpy()
-    assert result.estimate == pytest.approx(1.5 * (1 - np.trace(C) / C.sum()), rel=1e-12)
-    assert (result.n_persons, result.n_smallest_pair, result.n_dropped) == (6, 5, 0)
-    assert pm.cronbach_alpha(frame).n_dropped == 1
-
-
-def test_feldt_interval_covers(exact: Callable[..., pd.DataFrame]) -> None:
-    """Equal loadings, so alpha is the reliability; 95 % intervals over 400 samples cover it 95 % of the time."""
-    S = np.full((4, 4), 0.4) + 0.6 * np.eye(4)
-    true = 4 * 0.4 / (1 + 3 * 0.4)
-    draws = np.random.default_rng(5).standard_normal((400, 60, 4)) @ np.linalg.cholesky(S).T
-    results = [pm.cronbach_alpha(pd.DataFrame(draw)).interval for draw in draws]
-    coverage = np.mean([interval.low <= true <= interval.high for interval in results])
-    assert 0.92 <= coverage <= 0.98
-
-
-def test_a_sum_without_variance_has_no_alpha() -> None:
-    result = pm.cronbach_alpha(pd.DataFrame({"a": [1, 2, 3, 4], "b": [4, 3, 2, 1]}))
-    assert np.isnan(result.estimate)
-    assert np.isnan(result.interval.low)
-    assert codes(result) == [Code.STA_NEGATIVE_ITEM, Code.STA_NEGATIVE_ITEM, Code.STA_UNDEFINED]
 
 
 def test_omega_recovers_the_population(exact: Callable[..., pd.DataFrame]) -> None:
