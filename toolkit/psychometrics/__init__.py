@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
     from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
     from toolkit.psychometrics.reliability.guttman import GuttmanResult, guttman_lambdas
+    from toolkit.psychometrics.reliability.hierarchical import HierarchicalOmegaResult, mcdonald_omega
     from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.simulate import simulate_ordinal
@@ -35,6 +36,7 @@ __all__ = [
     "Estimate",
     "GreatestLowerBoundResult",
     "GuttmanResult",
+    "HierarchicalOmegaResult",
     "Interval",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
@@ -51,6 +53,7 @@ __all__ = [
     "guttman_lambdas",
     "item_analysis",
     "kaiser_meyer_olkin",
+    "mcdonald_omega",
     "parallel_analysis",
     "pearson_correlation",
     "simulate_ordinal",
@@ -66,6 +69,10 @@ _HOMES = {
     "reliability.guttman": ("GuttmanResult", "guttman_lambdas"),
     "reliability.lower_bound": ("GreatestLowerBoundResult", "greatest_lower_bound"),
     "reliability.split_half": ("SplitHalfResult", "split_half"),
+    "reliability.hierarchical": (
+        "HierarchicalOmegaResult",
+        "mcdonald_omega",
+    ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (
         "BartlettSphericityResult",
