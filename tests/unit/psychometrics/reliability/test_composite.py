@@ -89,3 +89,50 @@ def test_one_factor_equals_the_bounded_ml_solution(answers: pd.DataFrame) -> Non
     R = answers[["a", "b", "c", "d"]].corr().to_numpy()
     bounded = factor_solution(R, 1, "ml")
     np.testing.assert_allclose(one_factor(R).loadings, np.abs(bounded.loadings[:, 0]), atol=1e-6)
+
+
+def test_composite_reliability_is_omega_of_the_standardised_items(exact: Callable[..., pd.DataFrame]) -> None:
+    result = pm.composite_omega(exact(COVARIANCE))
+    expected = LOADINGS.sum() ** 2 / (LOADINGS.sum() ** 2 + (1 - LOADINGS**2).sum())
+    assert result.composite_reliability == pytest.approx(expected, rel=1e-8)
+    R = COVARIANCE / np.outer(SPREAD, SPREAD)
+    assert pm.composite_omega(exact(R)).estimate == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("denominator", ["observed", "model"])
+def test_omega_bootstrap_limits_are_those_of_plain_resampling(denominator: Any, answers: pd.DataFrame) -> None:
+    scale = answers[["a", "b", "c"]]
+    result = pm.composite_omega(scale, denominator=denominator, interval="bootstrap", n_bootstrap=1500, rng=1)
+    random = np.random.default_rng(2)
+    samples = [scale.iloc[random.integers(0, 400, 400)] for _ in range(500)]
+    plain = [pm.composite_omega(sample, denominator=denominator).estimate for sample in samples]
+    limits = np.quantile(plain, [0.025, 0.975])
+    assert (result.interval.low, result.interval.high) == pytest.approx(tuple(limits), abs=0.012)  # error about .004
+    assert result.interval.low < result.estimate < result.interval.high
+
+
+def test_omega_samples_without_a_solution_are_told() -> None:
+    few = pm.simulate_ordinal([0.9, 0.8, 0.2], thresholds=[0], n_persons=12, rng=4)
+    result = pm.composite_omega(few, interval="bootstrap", n_bootstrap=200, rng=1)
+    assert Code.STA_UNDEFINED in codes(result)
+
+
+def test_a_pair_that_goes_its_own_way_is_seen_in_the_denominators(exact: Callable[..., pd.DataFrame]) -> None:
+    S = np.array([[1, 0.99, 0.3, 0.3], [0.99, 1, 0.3, 0.3], [0.3, 0.3, 1, 0.6], [0.3, 0.3, 0.6, 1]])
+    result = pm.composite_omega(exact(S))
+    assert Code.STA_DENOMINATORS_DIFFER in codes(result)
+
+
+def test_omega_refuses_what_it_cannot_use(refused: Callable[..., object], answers: pd.DataFrame) -> None:
+    scale = answers[["a", "b", "c"]]
+    refused(Code.STA_SINGULAR_CORRELATION, pm.composite_omega, valid=scale, bad=scale.assign(again=scale["a"]))
+    refused(Code.STA_CONSTANT_ITEM, pm.composite_omega, valid=scale, bad=scale.assign(a=3))
+    refused(Code.STA_NOT_FINITE, pm.composite_omega, valid=scale, bad=scale.assign(a=np.inf))
+    refused(Code.STA_TOO_FEW_PERSONS, pm.composite_omega, valid=scale, bad=scale.iloc[[0, 1, 5]])
+    twice = pd.concat([scale, scale[["a"]]], axis=1)
+    refused(Code.STA_DUPLICATE_ITEM, pm.composite_omega, valid=scale, bad=twice)
+
+    def call(interval: Any) -> object:
+        return pm.composite_omega(scale, interval=interval)
+
+    refused(Code.STA_UNKNOWN_OPTION, call, valid="delta", bad="feldt")
