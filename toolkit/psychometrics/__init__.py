@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     )
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
     from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
+    from toolkit.psychometrics.reliability.change import ReliableChangeResult, reliable_change
     from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
     from toolkit.psychometrics.reliability.guttman import GuttmanResult, guttman_lambdas
     from toolkit.psychometrics.reliability.hierarchical import HierarchicalOmegaResult, mcdonald_omega
     from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
+    from toolkit.psychometrics.reliability.precision import MeasurementErrorResult, measurement_error
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.simulate import simulate_ordinal
 
@@ -41,8 +43,10 @@ __all__ = [
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
+    "MeasurementErrorResult",
     "OmegaResult",
     "ParallelAnalysisResult",
+    "ReliableChangeResult",
     "SplitHalfResult",
     "bartlett_sphericity",
     "composite_omega",
@@ -54,8 +58,10 @@ __all__ = [
     "item_analysis",
     "kaiser_meyer_olkin",
     "mcdonald_omega",
+    "measurement_error",
     "parallel_analysis",
     "pearson_correlation",
+    "reliable_change",
     "simulate_ordinal",
     "split_half",
 ]
@@ -72,6 +78,14 @@ _HOMES = {
     "reliability.hierarchical": (
         "HierarchicalOmegaResult",
         "mcdonald_omega",
+    ),
+    "reliability.precision": (
+        "MeasurementErrorResult",
+        "measurement_error",
+    ),
+    "reliability.change": (
+        "ReliableChangeResult",
+        "reliable_change",
     ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (

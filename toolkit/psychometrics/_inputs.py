@@ -111,9 +111,16 @@ def table(df: pd.DataFrame) -> Responses:
 
 
 def complete(
-    df: pd.DataFrame, *, missing: Missing = "listwise", minimum_persons: int = 3, minimum_items: int = 2
+    df: pd.DataFrame,
+    *,
+    missing: Missing = "listwise",
+    minimum_persons: int = 3,
+    minimum_items: int = 2,
+    varying: bool = True,
 ) -> Responses:
     """Check a frame for statistics of several items: every item is answered and varies, persons suffice.
+
+    Without ``varying`` an item may be constant, which raters and members of a group are allowed to be.
 
     Raises
     ------
@@ -135,9 +142,10 @@ def complete(
     values = whole.codes[keep]
     if values.shape[0] < minimum_persons:
         raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
+    constant = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
     _refuse(
         Code.STA_CONSTANT_ITEM,
-        named_where(whole.items, np.nanmax(values, axis=0) == np.nanmin(values, axis=0)),
+        named_where(whole.items, constant & varying),
         what="Every person gave the same answer, so the item cannot correlate with anything.",
         fix="Leave the item out.",
     )
