@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
+    from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
+    from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
+    from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation
     from toolkit.psychometrics.factors.efa import EfaResult, efa
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis
@@ -40,14 +44,18 @@ __all__ = [
     "GuttmanResult",
     "HierarchicalOmegaResult",
     "Interval",
+    "IntraclassResult",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
+    "KappaResult",
+    "KrippendorffResult",
     "MeasurementErrorResult",
     "OmegaResult",
     "ParallelAnalysisResult",
     "ReliableChangeResult",
     "SplitHalfResult",
+    "WithinGroupResult",
     "bartlett_sphericity",
     "composite_omega",
     "cronbach_alpha",
@@ -55,8 +63,10 @@ __all__ = [
     "efa",
     "greatest_lower_bound",
     "guttman_lambdas",
+    "intraclass_correlation",
     "item_analysis",
     "kaiser_meyer_olkin",
+    "krippendorff_alpha",
     "mcdonald_omega",
     "measurement_error",
     "parallel_analysis",
@@ -64,6 +74,8 @@ __all__ = [
     "reliable_change",
     "simulate_ordinal",
     "split_half",
+    "weighted_kappa",
+    "within_group_agreement",
 ]
 
 _HOMES = {
@@ -86,6 +98,22 @@ _HOMES = {
     "reliability.change": (
         "ReliableChangeResult",
         "reliable_change",
+    ),
+    "agreement.intraclass": (
+        "IntraclassResult",
+        "intraclass_correlation",
+    ),
+    "agreement.kappa": (
+        "KappaResult",
+        "weighted_kappa",
+    ),
+    "agreement.krippendorff": (
+        "KrippendorffResult",
+        "krippendorff_alpha",
+    ),
+    "agreement.within_group": (
+        "WithinGroupResult",
+        "within_group_agreement",
     ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (

@@ -97,7 +97,7 @@ def table(df: pd.DataFrame) -> Responses:
         fix="Replace the answers by their ordered numeric codes, missing answers by NaN.",
     )
     if not items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", 0, 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_ITEMS, "items", 0, 1))
     values = np.column_stack([df.iloc[:, j].to_numpy(dtype=np.float64, na_value=np.nan) for j in range(len(items))])
     _refuse(
         Code.STA_NOT_FINITE,
@@ -106,7 +106,7 @@ def table(df: pd.DataFrame) -> Responses:
         fix="Replace it by the answer's code or by NaN.",
     )
     if values.shape[0] == 0:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", 0, 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", 0, 1))
     return Responses(codes=values, items=items, n_dropped=0)
 
 
@@ -130,7 +130,7 @@ def complete(
     one_of(missing, Missing, name="missing")
     whole = table(df)
     if whole.n_items < minimum_items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", whole.n_items, minimum_items))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_ITEMS, "items", whole.n_items, minimum_items))
     answered = ~np.isnan(whole.codes)
     _refuse(
         Code.STA_ALL_MISSING_ITEM,
@@ -141,7 +141,7 @@ def complete(
     keep = answered.all(axis=1) if missing == "listwise" else answered.any(axis=1)
     values = whole.codes[keep]
     if values.shape[0] < minimum_persons:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
     constant = np.nanmax(values, axis=0) == np.nanmin(values, axis=0)
     _refuse(
         Code.STA_CONSTANT_ITEM,
@@ -181,7 +181,7 @@ def moments(
     mean, covariance, correlation, n_pairs = pair_moments(responses.codes)
     n = int(n_pairs.min())
     if n < 3:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", n, 3))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", n, 3))
     if not np.isfinite(correlation).all():
         bad = ~np.isfinite(correlation)
         _refuse(
@@ -200,7 +200,7 @@ def _refuse_singular(correlation: Array, responses: Responses) -> None:
     if smallest > 1e-10:
         return
     if responses.n_persons <= responses.n_items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", responses.n_persons, responses.n_items + 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", responses.n_persons, responses.n_items + 1))
     raise StatisticsError(
         Problem(
             code=Code.STA_SINGULAR_CORRELATION,
@@ -226,7 +226,8 @@ def _refuse(code: Code, items: Sequence[str], *, what: str, fix: str) -> None:
         raise StatisticsError([Problem(code=code, what=what, fix=fix, item=item) for item in items])
 
 
-def _too_few(code: Code, things: str, got: int, minimum: int) -> Problem:
+def too_few(code: Code, things: str, got: int, minimum: int) -> Problem:
+    """Return the problem of a sample that is too small."""
     return Problem(
         code=code,
         what=f"There are too few {things} for this statistic.",

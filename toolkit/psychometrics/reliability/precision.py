@@ -107,8 +107,8 @@ def measurement_error(
     Notes
     -----
     ``SEM = SD sqrt(1 - reliability)``; the minimal detectable change is ``z sqrt(2) SEM``, 2.772 SEM at .95. With
-    alpha, ``SEM^2`` is k times the residual mean square of persons x items, so its limits are those of a mean square: normal
-    and equal errors are assumed. The conditional error variance is Feldt and Qualls' with items as parts:
+    alpha, ``SEM^2`` is k times the residual mean square of persons x items, so its limits are those of a mean square:
+    normal and equal errors are assumed. The conditional error variance is Feldt and Qualls' with items as parts:
     ``k / (k - 1) sum_j (x_pj - mean_j - mean deviation of p)^2`` for person p, averaged over persons with one score;
     its mean over all persons is ``SEM^2`` with alpha.
 
