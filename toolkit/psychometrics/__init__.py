@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
     from toolkit.psychometrics.reliability.precision import MeasurementErrorResult, measurement_error
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
+    from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
+    "CarelessRespondingResult",
     "CorrelationResult",
     "EfaResult",
     "Estimate",
@@ -57,6 +59,7 @@ __all__ = [
     "SplitHalfResult",
     "WithinGroupResult",
     "bartlett_sphericity",
+    "careless_responding",
     "composite_omega",
     "cronbach_alpha",
     "describe_items",
@@ -114,6 +117,10 @@ _HOMES = {
     "agreement.within_group": (
         "WithinGroupResult",
         "within_group_agreement",
+    ),
+    "screening": (
+        "CarelessRespondingResult",
+        "careless_responding",
     ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (

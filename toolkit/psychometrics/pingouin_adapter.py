@@ -1,8 +1,8 @@
 """The one door to pingouin, for independent replication.
 
 pingouin 0.7 warns under pandas 3, counts dropped persons in alpha's interval, rounds that interval to three decimals,
-and labels intraclass correlations as McGraw and Wong do. Here it gets complete persons only, and its warnings stay inside. It is imported when it is first called,
-because it brings plotting and regression libraries along.
+and labels intraclass correlations as McGraw and Wong do. Here it gets complete persons only, and its warnings stay
+inside. It is imported when it is first called, because it brings plotting and regression libraries along.
 """
 
 from __future__ import annotations

@@ -162,8 +162,8 @@ def within_group_agreement(
     -----
     With q the mean item variance (divisor n - 1) over the null variance and J items:
     ``r_wg(j) = J (1 - q) / (J (1 - q) + q)``, set to 0 where q is above 1; ``r*_wg(j) = 1 - q``, which may be negative.
-    ICC(1) is the analysis of variance estimator with group size ``(N - sum n^2 / N) / (G - 1)``; its limits are those of
-    an F ratio, exact for equal sizes. ICC(2) is ``(MSB - MSW) / MSB``. Groups of one count in ICC(1) and ICC(2).
+    ICC(1) is the analysis of variance estimator with group size ``(N - sum n^2 / N) / (G - 1)``; its limits are those
+    of an F ratio, exact for equal sizes. ICC(2) is ``(MSB - MSW) / MSB``. Groups of one count in ICC(1) and ICC(2).
     Critical values come from simulated groups whose items correlate as they do on average in the data. The average
     deviation cut-off is Burke and Dunlap's, the number of codes over 6.
 
