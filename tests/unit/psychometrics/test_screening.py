@@ -105,7 +105,7 @@ def test_the_robust_distance_is_not_fooled_by_a_crowd() -> None:
     """60 of 200 persons far off in one direction draw the classic mean and covariance to themselves."""
     random = np.random.default_rng(3)
     X = random.standard_normal((200, 4))
-    X[:60] = [5, -5, 5, -5] + random.standard_normal((60, 4))
+    X[:60] = np.array([5, -5, 5, -5]) + random.standard_normal((60, 4))
     crowd = pd.DataFrame(X)
     classic = pm.careless_responding(crowd)
     robust = pm.careless_responding(crowd, robust=True, rng=1)
