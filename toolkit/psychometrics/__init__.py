@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
     from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
-    from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation
+    from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
+    from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.efa import EfaResult, efa
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis
     from toolkit.psychometrics.factors.suitability import (
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         kaiser_meyer_olkin,
     )
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
+    from toolkit.psychometrics.ordinal_correlation import PolychoricResult, polychoric
     from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
     from toolkit.psychometrics.reliability.change import ReliableChangeResult, reliable_change
     from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
@@ -55,12 +58,15 @@ __all__ = [
     "MeasurementErrorResult",
     "OmegaResult",
     "ParallelAnalysisResult",
+    "PolychoricResult",
     "ReliableChangeResult",
+    "ResponseCounts",
     "SplitHalfResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
     "composite_omega",
+    "count_responses",
     "cronbach_alpha",
     "describe_items",
     "efa",
@@ -74,8 +80,10 @@ __all__ = [
     "measurement_error",
     "parallel_analysis",
     "pearson_correlation",
+    "polychoric",
     "reliable_change",
     "simulate_ordinal",
+    "spearman_correlation",
     "split_half",
     "weighted_kappa",
     "within_group_agreement",
@@ -83,7 +91,10 @@ __all__ = [
 
 _HOMES = {
     "_result": ("Estimate", "Interval"),
-    "correlation": ("CorrelationResult", "pearson_correlation"),
+    "_counts": ("ResponseCounts",),
+    "correlation": ("CorrelationResult", "pearson_correlation", "spearman_correlation"),
+    "counting": ("count_responses",),
+    "ordinal_correlation": ("PolychoricResult", "polychoric"),
     "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
     "reliability.alpha": ("AlphaResult", "cronbach_alpha"),
     "reliability.composite": ("OmegaResult", "composite_omega"),

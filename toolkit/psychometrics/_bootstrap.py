@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.errors import Problem
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._counts import PairTables
+from toolkit.psychometrics._inputs import Moments
 from toolkit.psychometrics._numerics import Array, pair_moments
 from toolkit.psychometrics._result import Interval, undefined
 
@@ -45,6 +47,27 @@ def bootstrap_covariances(values: Array, *, n_bootstrap: int, random: np.random.
         covariance[:, rows, columns] = entries
         covariance[:, columns, rows] = covariance[:, rows, columns]
         yield covariance * (n / (n - 1.0))
+
+
+def answers_behind(found: Moments) -> Array:
+    """Return the answers behind moments, or refuse counts of pairs, from which persons cannot be drawn.
+
+    Raises
+    ------
+    StatisticsError
+        STA_NEEDS_ANSWERS.
+    """
+    if isinstance(found.responses, PairTables):
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_NEEDS_ANSWERS,
+                what="The bootstrap draws persons, and counts of pairs do not hold them.",
+                got="counts of pairs",
+                allowed="a DataFrame of persons x items",
+                fix="Give the answers themselves, or ask for another interval.",
+            )
+        )
+    return found.responses.codes
 
 
 def correlations_of(covariance: Array) -> Array:

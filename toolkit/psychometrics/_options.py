@@ -10,6 +10,11 @@ from toolkit.errors import Code, Problem, StatisticsError
 
 Missing = Literal["listwise", "pairwise"]
 """``listwise`` uses persons who answered every item; ``pairwise`` uses, for each pair of items, who answered both."""
+Correlation = Literal["pearson", "spearman", "polychoric"]
+"""``pearson`` takes codes as numbers, ``spearman`` as ranks, ``polychoric`` as cut normal variables."""
+Smooth = Literal["none", "eigenvalues", "nearest"]
+"""What to do with a matrix that is not positive definite: leave it, raise its small eigenvalues, or take the nearest
+correlation matrix."""
 
 
 def one_of(value: object, alias: Any, *, name: str) -> None:

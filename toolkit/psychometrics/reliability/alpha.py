@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Problem
-from toolkit.psychometrics._bootstrap import bootstrap_covariances, lost_replicates, percentile_interval
+from toolkit.psychometrics._bootstrap import answers_behind, bootstrap_covariances, lost_replicates, percentile_interval
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import moments
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import Missing, confidence, one_of, within
@@ -62,7 +63,7 @@ class AlphaResult(Result):
 
 
 def cronbach_alpha(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     interval: AlphaInterval = "feldt",
     n_bootstrap: int = 2000,
@@ -77,7 +78,7 @@ def cronbach_alpha(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
         One row a person, one column an item of the scale, NaN for a missing answer. The items point the same way.
     interval : {"feldt", "bootstrap"}, default "feldt"
         Feldt's formula assumes normal answers and equally good items; the bootstrap assumes neither, and is a little
@@ -147,7 +148,7 @@ def cronbach_alpha(
     if interval == "feldt":
         limits, seed = feldt_interval(estimate, n_persons=n, n_items=k, level=level), None
     else:
-        samples = bootstrap_covariances(found.responses.codes, n_bootstrap=int(n_bootstrap), random=random)
+        samples = bootstrap_covariances(answers_behind(found), n_bootstrap=int(n_bootstrap), random=random)
         replicates = np.concatenate([alpha_of(block) for block in samples])
         limits = percentile_interval(replicates, level)
         warnings += lost_replicates(replicates, "alpha")

@@ -12,11 +12,13 @@ from scipy import special, stats
 
 from toolkit.errors import Code, Problem
 from toolkit.psychometrics._bootstrap import (
+    answers_behind,
     bootstrap_covariances,
     correlations_of,
     lost_replicates,
     percentile_interval,
 )
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._factor_model import OneFactor, one_factor
 from toolkit.psychometrics._inputs import moments
 from toolkit.psychometrics._numerics import Array, Rng, generator
@@ -82,7 +84,7 @@ class OmegaResult(Result):
 
 
 def composite_omega(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     denominator: Denominator = "observed",
     interval: OmegaInterval = "delta",
@@ -98,7 +100,7 @@ def composite_omega(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
         One row a person, one column an item of the scale, NaN for a missing answer. Three items or more; they point
         the same way.
     denominator : {"observed", "model"}, default "observed"
@@ -188,7 +190,7 @@ def composite_omega(
         if converged and not np.isfinite(limits.low):
             warnings.append(undefined("omega's interval", "The loadings give an omega of 0 or of 1 or more."))
     else:
-        samples = bootstrap_covariances(found.responses.codes, n_bootstrap=int(n_bootstrap), random=random)
+        samples = bootstrap_covariances(answers_behind(found), n_bootstrap=int(n_bootstrap), random=random)
         replicates = np.array([_omega_of(S, denominator) for block in samples for S in block])
         limits = percentile_interval(replicates, level)
         warnings += lost_replicates(replicates, "omega")

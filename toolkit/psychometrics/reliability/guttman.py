@@ -14,11 +14,13 @@ import pandas as pd
 from toolkit.errors import Code, Problem
 from toolkit.psychometrics._bootstrap import (
     OnRequest,
+    answers_behind,
     bootstrap_covariances,
     correlations_of,
     lost_replicates,
     percentile_interval,
 )
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import moments, named_where
 from toolkit.psychometrics._numerics import Array, Rng, generator, squared_multiple_correlations
 from toolkit.psychometrics._options import Missing, confidence, one_of, within
@@ -83,7 +85,7 @@ class GuttmanResult(Result):
 
 
 def guttman_lambdas(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     standardized: bool = False,
     resign: bool = False,
@@ -100,7 +102,7 @@ def guttman_lambdas(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
         One row a person, one column an item of the scale, NaN for a missing answer. The items point the same way.
     standardized : bool, default False
         Take the correlations instead of the covariances: the bounds for the sum of standardised items.
@@ -182,7 +184,7 @@ def guttman_lambdas(
     table = None
     if interval == "bootstrap":
         replicates: dict[str, list[Array]] = {name: [] for name in COEFFICIENTS}
-        samples = bootstrap_covariances(found.responses.codes, n_bootstrap=int(n_bootstrap), random=random)
+        samples = bootstrap_covariances(answers_behind(found), n_bootstrap=int(n_bootstrap), random=random)
         for block in samples:
             used = (correlations_of(block) if standardized else block) * np.outer(key, key)
             for name, values in lambdas_of(used, signs).items():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.errors import Problem
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import moments
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import Missing
@@ -54,7 +55,7 @@ class GreatestLowerBoundResult(Result):
 
 
 def greatest_lower_bound(
-    df: pd.DataFrame, *, standardized: bool = False, missing: Missing = "listwise"
+    df: pd.DataFrame | ResponseCounts, *, standardized: bool = False, missing: Missing = "listwise"
 ) -> GreatestLowerBoundResult:
     """Return the smallest reliability that the covariances of the items allow.
 
@@ -63,7 +64,7 @@ def greatest_lower_bound(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
         One row a person, one column an item of the scale, NaN for a missing answer. More persons than items.
     standardized : bool, default False
         Take the correlations instead of the covariances.

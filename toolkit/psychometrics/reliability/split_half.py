@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import moments
 from toolkit.psychometrics._options import Missing, confidence, one_of
 from toolkit.psychometrics._result import Interval, Result, provenance, undefined
@@ -63,7 +64,7 @@ class SplitHalfResult(Result):
 
 
 def split_half(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     split: Split | Sequence[str] = "odd_even",
     missing: Missing = "listwise",
@@ -76,7 +77,7 @@ def split_half(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
         One row a person, one column an item of the scale, NaN for a missing answer. The items point the same way.
     split : {"odd_even", "first_last"} or sequence of str, default "odd_even"
         The split, or the items of the first half.
