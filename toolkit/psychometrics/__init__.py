@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.guttman import GuttmanResult, guttman_lambdas
     from toolkit.psychometrics.reliability.hierarchical import HierarchicalOmegaResult, mcdonald_omega
     from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
+    from toolkit.psychometrics.reliability.ordinal import OrdinalAlphaResult, ordinal_alpha
     from toolkit.psychometrics.reliability.precision import MeasurementErrorResult, measurement_error
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
@@ -57,6 +58,7 @@ __all__ = [
     "KrippendorffResult",
     "MeasurementErrorResult",
     "OmegaResult",
+    "OrdinalAlphaResult",
     "ParallelAnalysisResult",
     "PolychoricResult",
     "ReliableChangeResult",
@@ -78,6 +80,7 @@ __all__ = [
     "krippendorff_alpha",
     "mcdonald_omega",
     "measurement_error",
+    "ordinal_alpha",
     "parallel_analysis",
     "pearson_correlation",
     "polychoric",
@@ -132,6 +135,10 @@ _HOMES = {
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",
+    ),
+    "reliability.ordinal": (
+        "OrdinalAlphaResult",
+        "ordinal_alpha",
     ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (

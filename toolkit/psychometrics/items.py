@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import Moments, Responses, moments, named_where, table
+from toolkit.psychometrics._inputs import Responses, moments, named_where, table
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import Missing, confidence
 from toolkit.psychometrics._result import Result, provenance, undefined
@@ -303,10 +303,10 @@ def negative_item(item: str) -> Problem:
     )
 
 
-def negative_items(found: Moments) -> tuple[Problem, ...]:
+def negative_items(items: Sequence[str], C: Array) -> tuple[Problem, ...]:
     """Return a warning for every item whose covariance with the sum of the others is negative."""
-    rest = found.covariance.sum(axis=1) - np.diag(found.covariance)
-    return tuple(negative_item(item) for item, covariance in zip(found.items, rest, strict=True) if covariance < 0)
+    rest = C.sum(axis=1) - np.diag(C)
+    return tuple(negative_item(item) for item, covariance in zip(items, rest, strict=True) if covariance < 0)
 
 
 def fisher_limits(r: Array, n: int, level: float) -> tuple[Array, Array]:

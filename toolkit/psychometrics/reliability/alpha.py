@@ -141,7 +141,7 @@ def cronbach_alpha(
     estimate = float(alpha_of(found.covariance))
     mean_r = float((found.correlation.sum() - k) / (k * (k - 1)))
     standardized = float(alpha_of(found.correlation))
-    warnings = list(negative_items(found))
+    warnings = list(negative_items(found.items, found.covariance))
     if np.isnan(estimate + standardized):
         warnings.append(undefined("alpha or standardised alpha", "A sum of the items does not vary."))
     random, seed = generator(rng)

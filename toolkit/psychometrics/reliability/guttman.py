@@ -171,7 +171,7 @@ def guttman_lambdas(
     random, seed = generator(rng)
     key = first_component_key(found.correlation) if resign else np.ones(k)
     turned = tuple(named_where(found.items, key < 0))
-    warnings = [_turned(item) for item in turned] if resign else list(negative_items(found))
+    warnings = [_turned(item) for item in turned] if resign else list(negative_items(found.items, found.covariance))
     C = (found.correlation if standardized else found.covariance) * np.outer(key, key)
     exhaustive = n_halves(k) <= MOST_SPLITS
     splits = all_halves(k) if exhaustive else None

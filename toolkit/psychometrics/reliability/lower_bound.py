@@ -124,7 +124,7 @@ def greatest_lower_bound(
         n_items=found.responses.n_items,
         n_dropped=found.responses.n_dropped,
         method=f"greatest lower bound, {basis}, interior point, {missing}",
-        warnings=negative_items(found),
+        warnings=negative_items(found.items, found.covariance),
         provenance=provenance("greatest_lower_bound", {"standardized": standardized, "missing": missing}),
     )
 

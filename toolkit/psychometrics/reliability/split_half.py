@@ -137,7 +137,7 @@ def split_half(
     r = c_AB / np.sqrt(v_A * v_B) if min(v_A, v_B) > tiny else float("nan")
     total = v_A + v_B + 2.0 * c_AB
     low, high = (float(limit[0]) for limit in fisher_limits(np.array([r]), n, level))
-    warnings = list(negative_items(found))
+    warnings = list(negative_items(found.items, found.covariance))
     rulon = 4.0 * c_AB / total if total > tiny else float("nan")
     stepped = np.array([_stepped_up(value) for value in (r, low, high)])
     if np.isnan([*stepped, rulon]).any():
