@@ -116,10 +116,9 @@ def ordinal_alpha(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
     warnings = [*found.warnings, *negative_items(list(found.matrix.index), R)]
     if np.isnan(estimate):
         warnings.append(undefined("ordinal alpha", "The correlations add up to 0 or less."))
-    acov = found.acov if isinstance(found.acov, pd.DataFrame) else pd.DataFrame()
-    of_correlations = acov.to_numpy()[-(k * (k - 1) // 2) :, -(k * (k - 1) // 2) :]
-    error_of_sum = 2.0 * float(np.sqrt(of_correlations.sum()))
-    slope = k**2 / ((k - 1) * total**2)
+    n_pairs = k * (k - 1) // 2
+    error_of_sum = 2.0 * float(np.sqrt(np.asarray(found.acov)[-n_pairs:, -n_pairs:].sum()))
+    slope = float("nan") if np.isnan(estimate) else k**2 / ((k - 1) * total**2)
     half = float(stats.norm.ppf(0.5 + level / 2.0)) * slope * error_of_sum / (1.0 - estimate)
     return OrdinalAlphaResult(
         estimate=estimate,
