@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.ordinal import OrdinalAlphaResult, ordinal_alpha
     from toolkit.psychometrics.reliability.precision import MeasurementErrorResult, measurement_error
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
+    from toolkit.psychometrics.reliability.table import ReliabilityTableResult, reliability_table
     from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
     from toolkit.psychometrics.simulate import simulate_ordinal
 
@@ -61,6 +62,7 @@ __all__ = [
     "OrdinalAlphaResult",
     "ParallelAnalysisResult",
     "PolychoricResult",
+    "ReliabilityTableResult",
     "ReliableChangeResult",
     "ResponseCounts",
     "SplitHalfResult",
@@ -84,6 +86,7 @@ __all__ = [
     "parallel_analysis",
     "pearson_correlation",
     "polychoric",
+    "reliability_table",
     "reliable_change",
     "simulate_ordinal",
     "spearman_correlation",
@@ -139,6 +142,10 @@ _HOMES = {
     "reliability.ordinal": (
         "OrdinalAlphaResult",
         "ordinal_alpha",
+    ),
+    "reliability.table": (
+        "ReliabilityTableResult",
+        "reliability_table",
     ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (

@@ -274,6 +274,23 @@ def _is_numeric(dtype: Any) -> bool:
     return pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
 
 
+def known_items(items: Sequence[str], named: Sequence[str], where: str) -> list[str]:
+    """Return the items named, or refuse those that the data do not have; ``where`` says who names them."""
+    strange = [str(item) for item in named if str(item) not in items]
+    if strange:
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_SHAPE_MISMATCH,
+                what="An item is named that the data do not have.",
+                key=where,
+                got=", ".join(strange),
+                allowed=", ".join(items),
+                fix="Correct the name.",
+            )
+        )
+    return [str(item) for item in named]
+
+
 def named_where(items: Sequence[str], mask: npt.ArrayLike) -> list[str]:
     """Return the items at which the mask is true."""
     return [item for item, hit in zip(items, np.atleast_1d(np.asarray(mask)), strict=True) if hit]

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import table, too_few
+from toolkit.psychometrics._inputs import known_items, table, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import within
 from toolkit.psychometrics._result import Result, provenance, undefined
@@ -364,7 +364,7 @@ def _row_means(M: Array) -> Array:
 
 def _keyed(X: Array, items: tuple[str, ...], reverse: Sequence[str], codes: Sequence[float] | None) -> Array:
     """Return the answers with the items of ``reverse`` turned round."""
-    turned = np.isin(np.array(items), _known(items, reverse, "reverse"))
+    turned = np.isin(np.array(items), known_items(items, reverse, "reverse"))
     if np.isnan(X).all():
         return X
     ends = np.nanmin(X) + np.nanmax(X) if codes is None else float(min(codes)) + float(max(codes))
@@ -373,23 +373,9 @@ def _keyed(X: Array, items: tuple[str, ...], reverse: Sequence[str], codes: Sequ
 
 def _positions(items: tuple[str, ...], scales: Mapping[str, Sequence[str]]) -> list[npt.NDArray[np.int64]]:
     place = {item: position for position, item in enumerate(items)}
-    return [np.array([place[item] for item in _known(items, own, f"scale {name}")]) for name, own in scales.items()]
-
-
-def _known(items: tuple[str, ...], named: Sequence[str], where: str) -> list[str]:
-    strange = [str(item) for item in named if str(item) not in items]
-    if strange:
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_SHAPE_MISMATCH,
-                what="An item is named that the data do not have.",
-                key=where,
-                got=", ".join(strange),
-                allowed=", ".join(items),
-                fix="Correct the name.",
-            )
-        )
-    return [str(item) for item in named]
+    return [
+        np.array([place[item] for item in known_items(items, own, f"scale {name}")]) for name, own in scales.items()
+    ]
 
 
 def _times(df: pd.DataFrame, seconds: pd.Series | npt.ArrayLike) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import moments, named_where
 from toolkit.psychometrics._numerics import Array, Rng, generator, squared_multiple_correlations
 from toolkit.psychometrics._options import Missing, confidence, one_of, within
-from toolkit.psychometrics._result import Result, provenance, undefined
+from toolkit.psychometrics._result import Interval, Result, provenance, undefined
 from toolkit.psychometrics.items import negative_items
 
 MOST_SPLITS = 100_000
@@ -44,8 +45,8 @@ class GuttmanResult(Result):
         The six bounds, 1 or less; lambda 3 is coefficient alpha, lambda 4 the best split into halves.
     beta : float
         The worst split into halves.
-    intervals : DataFrame, shape (6, 2), or None
-        Bootstrap limits low and high of each lambda; None if they were not asked for.
+    intervals : mapping of str to Interval, or None
+        Bootstrap limits of each lambda by its name; None if they were not asked for.
     best_half : tuple of str
         Items of one half of the best split.
     n_splits : int
@@ -71,7 +72,7 @@ class GuttmanResult(Result):
     lambda5: float
     lambda6: float
     beta: float
-    intervals: pd.DataFrame | None
+    intervals: Mapping[str, Interval] | None
     best_half: tuple[str, ...]
     n_splits: int
     exhaustive: bool
@@ -181,7 +182,7 @@ def guttman_lambdas(
     if missing_values:
         why = "The sum does not vary, or items determine each other."
         warnings.append(undefined(", ".join(missing_values), why))
-    table = None
+    limits: Mapping[str, Interval] | None = None
     if interval == "bootstrap":
         replicates: dict[str, list[Array]] = {name: [] for name in COEFFICIENTS}
         samples = bootstrap_covariances(answers_behind(found), n_bootstrap=int(n_bootstrap), random=random)
@@ -190,8 +191,7 @@ def guttman_lambdas(
             for name, values in lambdas_of(used, signs).items():
                 replicates[name].append(values)
         joined = {name: np.concatenate(values) for name, values in replicates.items()}
-        limits = {name: percentile_interval(values, level) for name, values in joined.items()}
-        table = pd.DataFrame({name: {"low": one.low, "high": one.high} for name, one in limits.items()}).T
+        limits = MappingProxyType({name: percentile_interval(values, level) for name, values in joined.items()})
         warnings += [problem for name, values in joined.items() for problem in lost_replicates(values, name)]
     best = signs[int(np.argmin(np.einsum("sj,jk,sk->s", signs, C, signs)))]
     options = {
@@ -207,7 +207,7 @@ def guttman_lambdas(
     return GuttmanResult(
         **lambdas,
         beta=worst_split(C, signs),
-        intervals=table,
+        intervals=limits,
         best_half=tuple(named_where(found.items, best > 0)),
         n_splits=n_splits,
         exhaustive=exhaustive,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from toolkit.psychometrics._factor_model import factor_solution
 from toolkit.psychometrics._inputs import complete
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import Missing, confidence, one_of, within
-from toolkit.psychometrics._result import Result, provenance
+from toolkit.psychometrics._result import Interval, Result, provenance
 from toolkit.psychometrics.correlation import pearson_correlation
 from toolkit.psychometrics.factors.efa import efa
 from toolkit.psychometrics.factors.rotation import rotate
@@ -44,8 +45,8 @@ class HierarchicalOmegaResult(Result):
         Omega hierarchical over omega total.
     alpha : float
         Alpha of the correlations, for comparison.
-    intervals : DataFrame, shape (3, 2), or None
-        Bootstrap limits low and high of total, hierarchical and ecv; None if they were not asked for.
+    intervals : mapping of str to Interval, or None
+        Bootstrap limits of total, hierarchical and ecv; None if they were not asked for.
     schmid_leiman : DataFrame, shape (n_items, n_factors + 5)
         Loadings on g and on the group factors F1* and on; h2, u2, p2 (the general factor's share of h2), complexity.
     subscales : DataFrame, shape (n_factors, 4)
@@ -75,7 +76,7 @@ class HierarchicalOmegaResult(Result):
     ecv: float
     asymptotic: float
     alpha: float
-    intervals: pd.DataFrame | None
+    intervals: Mapping[str, Interval] | None
     schmid_leiman: pd.DataFrame
     subscales: pd.DataFrame
     general_loadings: pd.Series
@@ -196,13 +197,15 @@ def mcdonald_omega(
     Lambda, Phi = solution.loadings.to_numpy(), solution.phi.to_numpy()
     found = schmid_leiman(Lambda, Phi)
     numbers = omegas(R, Lambda, Phi, found)
-    intervals, lost = None, []
+    limits: Mapping[str, Interval] | None = None
+    lost: list[Problem] = []
     if interval == "bootstrap":
         answers = complete(df, missing=missing)
         psi = solution.uniquenesses.to_numpy()
         replicates = _replicates(answers.codes, psi, int(n_factors), int(n_bootstrap), random)
-        limits = {name: percentile_interval(replicates[:, j], level) for j, name in enumerate(numbers)}
-        intervals = pd.DataFrame({name: {"low": one.low, "high": one.high} for name, one in limits.items()}).T
+        limits = MappingProxyType(
+            {name: percentile_interval(replicates[:, j], level) for j, name in enumerate(numbers)}
+        )
         lost = lost_replicates(replicates[:, 0], "omega")
     factors = list(solution.loadings.columns)
     options = {
@@ -218,7 +221,7 @@ def mcdonald_omega(
         **numbers,
         asymptotic=numbers["hierarchical"] / numbers["total"],
         alpha=float(alpha_of(R)),
-        intervals=intervals,
+        intervals=limits,
         schmid_leiman=_table(correlation.matrix.index, Lambda, Phi, found),
         subscales=_subscales(R, found, factors),
         general_loadings=pd.Series(found.second_order, index=factors),

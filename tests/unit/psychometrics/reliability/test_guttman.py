@@ -104,11 +104,12 @@ def test_many_items_are_searched_and_that_is_told() -> None:
 
 def test_bootstrap_limits_hold_the_estimates(answers: pd.DataFrame) -> None:
     result = pm.guttman_lambdas(answers, interval="bootstrap", n_bootstrap=300, rng=1)
-    assert list(result.intervals.index) == [f"lambda{j}" for j in range(1, 7)]
+    assert list(result.intervals) == [f"lambda{j}" for j in range(1, 7)]
     alpha = pm.cronbach_alpha(answers, interval="bootstrap", n_bootstrap=300, rng=1).interval
-    assert result.intervals.loc["lambda3"].tolist() == pytest.approx([alpha.low, alpha.high], rel=1e-9)
-    for name, row in result.intervals.iterrows():
-        assert row["low"] < getattr(result, name) < row["high"]
+    third = result.intervals["lambda3"]
+    assert (third.low, third.high) == pytest.approx((alpha.low, alpha.high), rel=1e-9)
+    for name, limits in result.intervals.items():
+        assert limits.low < getattr(result, name) < limits.high
     assert pm.guttman_lambdas(answers).intervals is None
 
 
