@@ -65,7 +65,7 @@ class ReliabilityTableResult(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
-    """A coefficient: its name, where it is in a result, whether it has an interval, and its formula if not the method."""
+    """A coefficient: its name and place in a result, whether it has an interval, and its formula if not the method."""
 
     name: str
     attribute: str
