@@ -187,7 +187,7 @@ def polychoric(
     >>> import toolkit.psychometrics as pm
     >>> answers = pm.simulate_ordinal([.8, .8, .7], thresholds=[-1, .5], n_persons=2000, rng=1)
     >>> result = polychoric(answers, acov="diagonal")
-    >>> abs(result.matrix.loc["item1", "item2"] - .64) < 3 * result.standard_errors.loc["item1", "item2"]
+    >>> bool(abs(result.matrix.loc["item1", "item2"] - .64) < 3 * result.standard_errors.loc["item1", "item2"])
     True
     """
     one_of(missing, Missing, name="missing")
@@ -391,6 +391,8 @@ def _table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, endin
 
 def _unused(used: Array, counted: Array) -> Array:
     """Return codes that nobody used: those of left-out persons, and whole numbers between the used ones."""
+    if used.size == counted.size and used[-1] - used[0] == used.size - 1:
+        return np.empty(0)
     lost = np.setdiff1d(counted, used)
     if (used == np.floor(used)).all() and used[-1] - used[0] < MISSING:
         lost = np.union1d(lost, np.setdiff1d(np.arange(used[0], used[-1] + 1), used))
