@@ -291,6 +291,50 @@ def known_items(items: Sequence[str], named: Sequence[str], where: str) -> list[
     return [str(item) for item in named]
 
 
+def beside(df: pd.DataFrame, values: pd.Series | npt.ArrayLike, *, option: str) -> pd.Series:
+    """Return one value a person with the index of the answers, or refuse values that do not belong to the rows.
+
+    Raises
+    ------
+    StatisticsError
+        STA_SHAPE_MISMATCH.
+    """
+    column = pd.Series(values)
+    if len(column) != len(df) or (isinstance(values, pd.Series) and not column.index.equals(df.index)):
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_SHAPE_MISMATCH,
+                what=f"The values of {option} do not belong to the persons one by one.",
+                got=f"{len(column)} values for {len(df)} persons",
+                allowed="one value a person; a Series with the same index",
+                fix=f"Give {option} in the order of the rows.",
+            )
+        )
+    return column.set_axis(df.index)
+
+
+def refuse_strange_codes(item: str, given: Array, offered: Sequence[float]) -> None:
+    """Refuse codes that an item does not offer.
+
+    Raises
+    ------
+    StatisticsError
+        STA_CODE_NOT_ALLOWED.
+    """
+    strange = sorted(set(given.tolist()) - {float(code) for code in offered})
+    if strange:
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_CODE_NOT_ALLOWED,
+                what="The item holds codes that it does not offer.",
+                item=item,
+                got=", ".join(f"{code:g}" for code in strange),
+                allowed=", ".join(f"{code:g}" for code in offered),
+                fix="Correct the data, or turn missing codes into NaN first.",
+            )
+        )
+
+
 def named_where(items: Sequence[str], mask: npt.ArrayLike) -> list[str]:
     """Return the items at which the mask is true."""
     return [item for item, hit in zip(items, np.atleast_1d(np.asarray(mask)), strict=True) if hit]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.errors import Code, Problem
 from toolkit.psychometrics._factor_model import one_factor
-from toolkit.psychometrics._inputs import Responses, moments, named_where, table
+from toolkit.psychometrics._inputs import Responses, moments, named_where, refuse_strange_codes, table
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import Missing, confidence
 from toolkit.psychometrics._result import Result, provenance, undefined
@@ -377,18 +377,7 @@ def _offered(item: str, given: Array, codes: Codes | None, answers: Responses) -
         return [float(code) for code in np.unique(found)]
     listed = codes[item] if isinstance(codes, Mapping) else codes
     offered = sorted(float(code) for code in listed)
-    strange = sorted(set(given.tolist()) - set(offered))
-    if strange:
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_CODE_NOT_ALLOWED,
-                what="The item holds codes that it does not offer.",
-                item=item,
-                got=", ".join(f"{code:g}" for code in strange),
-                allowed=", ".join(f"{code:g}" for code in offered),
-                fix="Correct the data, or turn missing codes into NaN first.",
-            )
-        )
+    refuse_strange_codes(item, given, offered)
     return offered
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import known_items, table, too_few
+from toolkit.psychometrics._inputs import beside, known_items, table, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import within
 from toolkit.psychometrics._result import Result, provenance, undefined
@@ -215,7 +215,8 @@ def careless_responding(
         rule = "stepped-up correlation, below"
         found["even_odd"] = (consistency, consistency < even_odd_cutoff, rule, float(even_odd_cutoff))
     if seconds is not None:
-        time = _times(df, seconds) / np.where(n_answered > 0, n_answered, np.nan)
+        known = table(beside(df, seconds, option="seconds=").to_frame("seconds")).codes[:, 0]
+        time = known / np.where(n_answered > 0, n_answered, np.nan)
         found["seconds_per_item"] = (time, time < seconds_cutoff, "seconds, below", float(seconds_cutoff))
     flags = pd.DataFrame({name: beyond for name, (_, beyond, _, _) in found.items()}, index=df.index)
     persons = pd.DataFrame({name: values for name, (values, _, _, _) in found.items()}, index=df.index)
@@ -376,19 +377,3 @@ def _positions(items: tuple[str, ...], scales: Mapping[str, Sequence[str]]) -> l
     return [
         np.array([place[item] for item in known_items(items, own, f"scale {name}")]) for name, own in scales.items()
     ]
-
-
-def _times(df: pd.DataFrame, seconds: pd.Series | npt.ArrayLike) -> Array:
-    labelled = isinstance(seconds, pd.Series)
-    times = pd.Series(seconds)
-    if len(times) != len(df) or (labelled and not times.index.equals(df.index)):
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_SHAPE_MISMATCH,
-                what="The times do not belong to the rows one by one.",
-                got=f"{len(times)} times for {len(df)} persons",
-                allowed="one time a person; a Series with the same index",
-                fix="Give seconds= in the order of the rows.",
-            )
-        )
-    return table(pd.DataFrame({"seconds": times})).codes[:, 0]

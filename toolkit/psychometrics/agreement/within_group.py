@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import complete, too_few
+from toolkit.psychometrics._inputs import beside, complete, item_columns, refuse_strange_codes, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import confidence, one_of, within
 from toolkit.psychometrics._result import Estimate, Result, provenance, undefined
@@ -196,7 +196,8 @@ def within_group_agreement(
     answers = complete(df, minimum_items=1, varying=False)
     used = labels[df.notna().all(axis=1).to_numpy()]
     X, J = answers.codes, answers.n_items
-    _check_codes(answers.items, X, steps)
+    for item, column in zip(answers.items, X.T, strict=True):
+        refuse_strange_codes(item, column, steps.tolist())
     names, member = np.unique(used.to_numpy(), return_inverse=True)
     sizes = np.bincount(member)
     if names.size < 2 or sizes.max() < 2:
@@ -351,36 +352,19 @@ def _null(codes: Sequence[float], null: Null | Sequence[float]) -> tuple[Array, 
 
 def _labels(df: pd.DataFrame, groups: pd.Series | npt.ArrayLike) -> pd.Series:
     """Return the groups beside the rows, or refuse groups that do not belong to them."""
-    labels = pd.Series(groups)
-    n = len(df) if isinstance(df, pd.DataFrame) else 0
-    fits = len(labels) == n and (not isinstance(groups, pd.Series) or labels.index.equals(df.index))
-    if not fits or labels.isna().any():
+    item_columns(df)
+    labels = beside(df, groups, option="groups=")
+    if labels.isna().any():
         raise StatisticsError(
             Problem(
                 code=Code.STA_SHAPE_MISMATCH,
-                what="The groups do not belong to the rows one by one.",
-                got=f"{int(labels.notna().sum())} groups for {n} persons",
-                allowed="one group a person, none missing; a Series with the same index",
-                fix="Give groups= in the order of the rows.",
+                what="A person has no group.",
+                got=f"{int(labels.isna().sum())} missing groups",
+                allowed="a group for every person",
+                fix="Give every person a group, or leave out the persons without one.",
             )
         )
     return labels
-
-
-def _check_codes(items: tuple[str, ...], X: Array, steps: Array) -> None:
-    for item, column in zip(items, X.T, strict=True):
-        strange = np.setdiff1d(column, steps)
-        if strange.size:
-            raise StatisticsError(
-                Problem(
-                    code=Code.STA_CODE_NOT_ALLOWED,
-                    what="The item holds codes that it does not offer.",
-                    item=item,
-                    got=", ".join(f"{code:g}" for code in strange),
-                    allowed=", ".join(f"{code:g}" for code in steps),
-                    fix="Correct the data, or give all codes.",
-                )
-            )
 
 
 def _told(table: pd.DataFrame, oneway: OneWay) -> list[Problem]:

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import complete
+from toolkit.psychometrics._inputs import beside, complete
 from toolkit.psychometrics._options import confidence, within
 from toolkit.psychometrics._result import Result, provenance
 
@@ -81,7 +81,8 @@ def reliable_change(
     Parameters
     ----------
     before, after : Series or array of numbers, shape (n_persons,)
-        The scores on two occasions, in the same order; of two Series the indexes must be equal. NaN is missing.
+        The scores on two occasions, in the same order; a Series ``after`` must have the index of ``before``. NaN is
+        missing.
     reliability : float
         Reliability of the score, 0 to less than 1; a retest reliability fits the question best.
     sd : float, optional
@@ -124,7 +125,8 @@ def reliable_change(
     within(reliability, name="reliability", low=0.0, high=np.nextafter(1.0, 0.0))
     if sd is not None:
         within(sd, name="sd", low=0.0, open_ends=True)
-    scores = _pair(before, after)
+    scores = pd.Series(before).to_frame("before")
+    scores["after"] = beside(scores, after, option="after")
     found = complete(scores, minimum_persons=1 if sd is not None else 3, varying=False)
     known = scores[scores.notna().all(axis=1)]
     spread = float(np.std(found.codes[:, 0], ddof=1)) if sd is None else float(sd)
@@ -160,20 +162,3 @@ def reliable_change(
         warnings=(),
         provenance=provenance("reliable_change", {"reliability": reliability, "sd": sd, "level": level}),
     )
-
-
-def _pair(before: pd.Series | npt.ArrayLike, after: pd.Series | npt.ArrayLike) -> pd.DataFrame:
-    """Put both scores side by side, or refuse scores that do not belong to the same persons."""
-    one, two = pd.Series(before), pd.Series(after)
-    labelled = isinstance(before, pd.Series) and isinstance(after, pd.Series)
-    if len(one) != len(two) or (labelled and not one.index.equals(two.index)):
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_SHAPE_MISMATCH,
-                what="The scores before and after do not belong to the same persons in the same order.",
-                got=f"{len(one)} and {len(two)} scores",
-                allowed="equal lengths, and of two Series equal indexes",
-                fix="Align the scores by person first.",
-            )
-        )
-    return pd.DataFrame({"before": one, "after": two.set_axis(one.index)})
