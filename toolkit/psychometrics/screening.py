@@ -305,7 +305,7 @@ def row_correlations(A: Array, B: Array) -> Array:
         centred = [np.where(known, M - (np.where(known, M, 0.0).sum(axis=1) / n)[:, None], 0.0) for M in (A, B)]
         a, b = ((M**2).sum(axis=1) for M in centred)
         r = (centred[0] * centred[1]).sum(axis=1) / np.sqrt(a * b)
-    tiny = 1e-20 * np.maximum(1.0, np.nanmax(np.abs(A)) ** 2)
+    tiny = 1e-20 * max(1.0, float(np.abs(A[known]).max(initial=0.0)) ** 2)
     correlations: Array = np.where((n > 2) & (a > tiny) & (b > tiny), np.clip(r, -1.0, 1.0), np.nan)
     return correlations
 

@@ -169,3 +169,19 @@ def test_screening_options_are_checked(careful: pd.DataFrame, refused: Any) -> N
     refused(Code.STA_TOO_FEW_ITEMS, pm.careless_responding, valid=careful, bad=careful[["i0"]])
     refused(Code.STA_TOO_FEW_PERSONS, pm.careless_responding, valid=careful, bad=careful.iloc[:2])
     refused(Code.STA_NOT_FINITE, pm.careless_responding, valid=careful, bad=careful.assign(i0=np.inf))
+
+
+def test_nobody_is_flagged_where_nobody_answered() -> None:
+    result = pm.careless_responding(pd.DataFrame(np.full((5, 4), NO)))
+    assert len(result.flagged) == 0
+    assert result.table["variability"].isna().all()
+
+
+def test_the_robust_distance_needs_items_that_vary_in_the_core() -> None:
+    """An item that all but five persons answer alike does not vary among the half that the determinant keeps."""
+    random = np.random.default_rng(4)
+    frame = pd.DataFrame(random.standard_normal((100, 3))).assign(rare=[1.0] * 5 + [0.0] * 95)
+    result = pm.careless_responding(frame, robust=True, rng=1)
+    assert result.table["mahalanobis"].isna().all()
+    assert Code.STA_UNDEFINED in [problem.code for problem in result.warnings]
+    assert pm.careless_responding(frame).table["mahalanobis"].notna().all()

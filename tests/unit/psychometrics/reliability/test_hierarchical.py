@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,3 +113,28 @@ def test_hierarchical_options_are_checked(refused: Any, answers: pd.DataFrame) -
         valid=answers,
         bad=twins,
     )
+
+
+def test_samples_without_a_solution_are_left_out_and_told() -> None:
+    few = pm.simulate_ordinal([0.8, 0.7, 0.6, 0.5], thresholds=[0], n_persons=40, rng=1)
+    few["item4"] = [2.0, *[1.0] * 39]
+    result = pm.mcdonald_omega(few, n_factors=1, interval="bootstrap", n_bootstrap=200, rng=1)
+    assert Code.STA_UNDEFINED in codes(result)
+    kept = int(result.intervals["total"].method.split()[-2])
+    assert kept == pytest.approx(200 * (1 - np.exp(-1)), abs=30)
+
+
+def test_a_second_order_search_that_stops_early_is_told(
+    exact: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toolkit.psychometrics.reliability import hierarchical
+
+    found = hierarchical.factor_solution
+
+    def stopped(*arguments: Any, **options: Any) -> Any:
+        return replace(found(*arguments, **options), converged=False)
+
+    monkeypatch.setattr(hierarchical, "factor_solution", stopped)
+    result = pm.mcdonald_omega(exact(R), n_factors=3, rng=1)
+    assert not result.converged
+    assert codes(result) == [Code.STA_NOT_CONVERGED]

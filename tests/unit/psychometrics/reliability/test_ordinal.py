@@ -186,3 +186,11 @@ def test_ordered_answers_are_checked(ordered: pd.DataFrame, refused: Any) -> Non
         bad=counts,
     )
     assert pm.composite_omega(counts).estimate == pytest.approx(pm.composite_omega(ordered).estimate, rel=1e-8)
+
+
+def test_samples_without_categorical_omega_are_left_out_and_told() -> None:
+    few = pm.simulate_ordinal([0.8, 0.7, 0.6], thresholds=[0], n_persons=40, rng=1)
+    few["item3"] = [2.0, *[1.0] * 39]
+    result = pm.composite_omega(few, ordinal=True, interval="bootstrap", n_bootstrap=100, rng=1)
+    lost = [problem for problem in result.warnings if problem.code is Code.STA_UNDEFINED]
+    assert "bootstrap replicates of omega" in lost[0].what  # in a third of the samples nobody gave the second code
