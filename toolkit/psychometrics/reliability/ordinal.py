@@ -86,7 +86,7 @@ def ordinal_alpha(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
     Notes
     -----
     ``alpha = k / (k - 1) (1 - k / S)`` with S the sum of the correlation matrix. The interval is the delta method for
-    ``log(1 - alpha)`` with the full asymptotic covariance of the correlations.
+    ``log(1 - alpha)`` with the full asymptotic covariance of the correlations; it is too short with 50 persons.
 
     Validated against psych 2.5.3 ``alpha`` of lavaan's polychoric correlations on bfi, relative tolerance 1e-6
     (``tests/parity/test_bfi_reliability.py``); the interval by coverage
