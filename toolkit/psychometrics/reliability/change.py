@@ -36,8 +36,8 @@ class ReliableChangeResult(Result):
         Level of the limit.
     n_up, n_down, n_none : int
         Persons by direction.
-    n_persons, n_dropped : int
-        Persons with both scores, and persons without.
+    n_persons, n_items, n_dropped : int
+        Persons with both scores, scores (always 1), and persons left out.
     method : str
         The formula in words.
     warnings : tuple of Problem
@@ -55,6 +55,7 @@ class ReliableChangeResult(Result):
     n_down: int
     n_none: int
     n_persons: int
+    n_items: int
     n_dropped: int
     method: str
     warnings: tuple[Problem, ...]
@@ -157,6 +158,7 @@ def reliable_change(
         n_down=int((direction == "down").sum()),
         n_none=int((direction == "none").sum()),
         n_persons=found.n_persons,
+        n_items=1,
         n_dropped=found.n_dropped,
         method=f"reliable change index of Jacobson and Truax, {source}",
         warnings=(),
