@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from toolkit.instruments.definition import Scale
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.scoring import ScoreTable
+    from toolkit.psychometrics import AlphaResult, OmegaResult
     from toolkit.psychometrics.items import ItemAnalysisResult
-    from toolkit.psychometrics.reliability import AlphaResult, OmegaResult
     from toolkit.validation.plan import Missing, ValidationPlan
 
 N_BINS = 10
