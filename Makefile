@@ -76,7 +76,7 @@ demo: setup ## Write a validation report, load a demo database and start the app
 	@mkdir -p $(DEMO)
 	@echo "[1/3] Validation report of $(DEMO_DATA): $(DEMO)/report/report.html"
 	@$(MAKE) --no-print-directory -s $(DEMO)/report/report.html
-	@echo "[2/3] Database with one service, three units and one wave: $(DEMO)/eot.db; links in $(DEMO)/invitations.csv"
+	@echo "[2/3] Database with four services over four waves, and a wave to answer: $(DEMO)/eot.db; links in $(DEMO)/invitations.csv"
 	@$(BIN)/eot store demo --database $(DEMO_DATABASE) --address http://localhost:$(PORT)
 	@echo "[3/3] The app on http://localhost:$(PORT)"
 	@trap 'exit 0' INT TERM; $(BIN)/eot serve --demo --database $(DEMO_DATABASE) --port $(PORT)

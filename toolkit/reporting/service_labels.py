@@ -84,8 +84,8 @@ def versions_between(comparison: Comparison, row: Mapping[str, Any]) -> dict[str
     return {"version_from": str(first["version_from"]), "version_to": str(first["version_to"])}
 
 
-def notes_on(comparison: Comparison, labels: Labels) -> list[str]:
-    """Say what must be known: languages that are pooled, units that belong to another service now."""
+def notes_on(comparison: Comparison, labels: Labels, *, kind: str, group: str) -> list[str]:
+    """Say what must be known of a group: languages that are pooled, units that belong to another service now."""
     codes = {problem.code for problem in comparison.warnings}
     sentences = [labels.words["note_languages"]] if Code.CMP_LANGUAGES_POOLED in codes else []
     table = comparison.levels
@@ -93,7 +93,7 @@ def notes_on(comparison: Comparison, labels: Labels) -> list[str]:
     for unit, rows in units.groupby("group", sort=False):
         places = list(zip(rows["wave"].astype(str), rows["parent"], strict=True))
         for (_, before), (wave, after) in pairwise(places):
-            if before != after:
+            if before != after and (kind == "all" or group in (unit, before, after)):
                 sentences.append(
                     labels.words["note_moved"].format(
                         unit=labels.group("unit", str(unit)),

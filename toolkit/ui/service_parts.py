@@ -68,7 +68,8 @@ def show_trends(compared: Compared, *, kind: str, group: str, labels: Labels, sa
     st.html(f'<h2 class="eot-part">{escape(say["compared_trends"])}</h2>')
     for sentence in break_sentences(found, scales=found.scales, labels=labels):
         st.html(f'<p class="eot-break">{escape(sentence)}</p>')
-    _notes(compared, labels)
+    for sentence in notes_on(found, labels, kind=kind, group=group):
+        st.html(f'<p class="eot-note">{escape(sentence)}</p>')
     for first in range(0, len(found.scales), COLUMNS):
         # A row at a time, so that a narrow screen, which stacks the columns, keeps the order of the scales.
         for column, scale in zip(st.columns(COLUMNS), found.scales[first : first + COLUMNS], strict=False):
@@ -77,11 +78,6 @@ def show_trends(compared: Compared, *, kind: str, group: str, labels: Labels, sa
                 show_chart(chart, say, key=f"trend-{scale}")
     st.caption(say["compared_trend_marks"].format(level=labels.level(found.level)))
     show_table(levels_table(found, kind=kind, group=group, labels=labels), say, key="levels")
-
-
-def _notes(compared: Compared, labels: Labels) -> None:
-    for sentence in notes_on(compared.comparison, labels):
-        st.html(f'<p class="eot-note">{escape(sentence)}</p>')
 
 
 def show_rates(compared: Compared, *, wave: str, service: str | None, labels: Labels, say: dict[str, str]) -> None:

@@ -270,12 +270,13 @@ def test_sentences_in_bokmal_use_its_numbers(study: Study) -> None:
 
 
 def test_pooled_languages_and_a_move_are_told_by_name(study: Study) -> None:
-    assert notes_on(study.comparison, study.labels()) == []
+    assert notes_on(study.comparison, study.labels(), kind="all", group="") == []
     moved = study.answers.copy()
     moved.loc[(moved["unit"] == "ten") & (moved["wave"] == "w3"), "service"] = "north"
     moved.loc[moved.index[::2], "language"] = "nb"
-    notes = notes_on(comparison.compare(study.instruments, moved), study.labels())
-    assert notes == [
+    found = comparison.compare(study.instruments, moved)
+    assert notes_on(found, study.labels(), kind="unit", group="large") == [study.labels().words["note_languages"]]
+    assert notes_on(found, study.labels(), kind="service", group="south") == [
         study.labels().words["note_languages"],
         "From Autumn on Unit ten belongs to Service north, before that to Service south. It is followed as one unit; "
         "the changes of both services hold its move.",

@@ -129,12 +129,12 @@ def test_a_second_order_search_that_stops_early_is_told(
 ) -> None:
     from toolkit.psychometrics.reliability import hierarchical
 
-    found = hierarchical.factor_solution
+    found = hierarchical.extract
 
     def stopped(*arguments: Any, **options: Any) -> Any:
         return replace(found(*arguments, **options), converged=False)
 
-    monkeypatch.setattr(hierarchical, "factor_solution", stopped)
+    monkeypatch.setattr(hierarchical, "extract", stopped)
     result = pm.mcdonald_omega(exact(R), n_factors=3, rng=1)
     assert not result.converged
     assert codes(result) == [Code.STA_NOT_CONVERGED]
