@@ -59,10 +59,10 @@ def import_file(
         with Progress(*columns, console=messages(), transient=True) as bar:
             task = bar.add_task("Reading", total=None)
             answers = AnswersOfAFile(definition, service=service, file=str(file))
-            for part in read_responses_in_parts(
+            for rows, part in read_responses_in_parts(
                 file, definition, id_column=id_column, rename=renamed, missing_codes=recoded or None
             ):
-                answers.add(part)
+                answers.add(rows, part)
                 bar.update(task, completed=len(answers))
             bar.update(task, description="Writing", completed=0, total=len(answers))
             done = import_answers(

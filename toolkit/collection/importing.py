@@ -80,8 +80,8 @@ class AnswersOfAFile:
         """Return the number of respondents."""
         return len(self._units)
 
-    def add(self, part: pd.DataFrame) -> None:
-        """Take a response frame with its row numbers in ``attrs["rows"]``.
+    def add(self, rows: Sequence[int], part: pd.DataFrame) -> None:
+        """Take a response frame and the row number of each respondent.
 
         Raises
         ------
@@ -89,7 +89,6 @@ class AnswersOfAFile:
             ``RSP_MISSING_COLUMN`` without a column ``unit``; ``RSP_UNIT_EMPTY`` for a row that names none;
             ``RSP_UNKNOWN_OPTION`` for a language that the instrument does not have.
         """
-        rows: Sequence[int] = part.attrs["rows"]
         self._refuse_without_unit(part, rows)
         services = (
             part["service"].astype("object") if "service" in part else pd.Series(None, part.index, dtype="object")

@@ -154,7 +154,7 @@ def read_responses_in_parts(
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
     rows_at_once: int = 20_000,
-) -> Iterator[pd.DataFrame]:
+) -> Iterator[tuple[list[int], pd.DataFrame]]:
     """Read a CSV file of any size, some rows at once.
 
     Parameters
@@ -166,9 +166,8 @@ def read_responses_in_parts(
 
     Yields
     ------
-    DataFrame
-        Response frames, as :func:`read_responses` returns one, one after the other. ``attrs["rows"]`` holds the row
-        numbers that a spreadsheet shows.
+    tuple of list of int and DataFrame
+        The row numbers that a spreadsheet shows, and a response frame as :func:`read_responses` returns one.
 
     Raises
     ------
@@ -208,8 +207,7 @@ def read_responses_in_parts(
                 for name, row in zip(frame.index, records.rows, strict=True)
                 if first_row.setdefault(name, row) != row
             )
-        frame.attrs["rows"] = records.rows
-        yield frame
+        yield records.rows, frame
 
 
 def _parts(lines: Iterable[str], path: Path, *, rows_at_once: int | None = None) -> Iterator[_Records]:
@@ -430,6 +428,7 @@ def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[s
         if item not in instrument.items:
             continue
         values = frame[column]
+        dates = [value for value in values.unique() if _DATE.fullmatch(value)]
         problems.extend(
             Problem(
                 code=Code.RSP_CELL_IS_DATE,
@@ -442,7 +441,7 @@ def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[s
                 allowed=", ".join(map(str, instrument.codes(item))),
                 fix=EXPORT_AGAIN,
             )
-            for row in values.index[values.str.fullmatch(_DATE)]
+            for row in values.index[values.isin(dates)]
         )
     _raise_all(sorted(problems, key=lambda problem: problem.row or 0))
 

@@ -256,11 +256,11 @@ def test_a_file_is_read_in_parts_as_it_is_read_as_a_whole(tmp_path: Path) -> Non
     lines.insert(40, "")
     (tmp_path / "answers.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     parts = list(read_responses_in_parts(tmp_path / "answers.csv", EOMHS, rows_at_once=25))
-    assert [len(part) for part in parts] == [25, 25, 25, 25, 3]
-    rows = [row for part in parts for row in part.attrs["rows"]]
+    assert [len(part) for _, part in parts] == [25, 25, 25, 25, 3]
+    rows = [row for some, _ in parts for row in some]
     assert rows == [*range(2, 41), *range(42, 106)]
-    (whole,) = read_responses_in_parts(tmp_path / "answers.csv", EOMHS)
-    pd.testing.assert_frame_equal(pd.concat(parts), whole)
+    ((_, whole),) = read_responses_in_parts(tmp_path / "answers.csv", EOMHS)
+    pd.testing.assert_frame_equal(pd.concat([part for _, part in parts]), whole)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_damage_in_a_later_part_is_told_with_its_row(tmp_path: Path, line: bytes
     lines = answers_of(100).to_csv(index=False).encode().splitlines()
     file = tmp_path / "answers.csv"
     file.write_bytes(b"\n".join(lines))
-    assert sum(map(len, read_responses_in_parts(file, EOMHS, rows_at_once=20))) == 100
+    assert [len(part) for _, part in read_responses_in_parts(file, EOMHS, rows_at_once=20)] == [20] * 5
     lines[90] = line
     file.write_bytes(b"\n".join(lines))
     taken = []
@@ -300,8 +300,8 @@ def test_a_respondent_of_two_parts_is_told(tmp_path: Path) -> None:
 def test_answers_of_a_file_are_kept_small(tmp_path: Path) -> None:
     answers_of(2_000).to_csv(tmp_path / "answers.csv", index=False)
     kept = AnswersOfAFile(EOMHS, file="answers.csv")
-    for part in read_responses_in_parts(tmp_path / "answers.csv", EOMHS, rows_at_once=300):
-        kept.add(part)
+    for rows, part in read_responses_in_parts(tmp_path / "answers.csv", EOMHS, rows_at_once=300):
+        kept.add(rows, part)
     assert len(kept) == 2_000
     assert set(kept.first_row) == {
         UnitName(service, f"Ward {number}") for service in ("North", "South") for number in (1, 2, 3)
