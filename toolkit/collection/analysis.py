@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toolkit.collection.answers import read
+from toolkit.collection.answers import quoted, read
 from toolkit.collection.placements import services_on
 from toolkit.collection.ports import AnswerRow, Transaction, Wave
 from toolkit.collection.waves import by_time, require_frozen, require_unchanged
@@ -111,32 +111,38 @@ def _part(instrument: Instrument, wave: Wave, rows: Sequence[AnswerRow], service
 
 
 def _given(answers: Sequence[str], questions: Sequence[str], wave: Wave) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the place of each answer among the values that were given, persons x questions; -1 without an answer.
-
-    All texts are cut at once, because making an object of each of them takes several times longer.
-    """
+    """Return the place of each answer among the texts that occur, persons x questions; -1 without an answer."""
     joined = "".join(answers)
-    if "\\" in joined:
-        objects = [read(text) for text in answers]
-        lengths = np.array([len(one) for one in objects], dtype=np.int64)
-        keys = [key for one in objects for key in one]
-        given = [value for one in objects for value in one.values()]
-    else:
-        cut = joined.split('"')
-        keys, given = cut[1::4], cut[3::4]
-        lengths = np.fromiter((text.count('"') // 4 for text in answers), np.int64, len(answers))
-    values = sorted(set(given))
+    lengths = np.array([text.count('"') for text in answers], dtype=np.int64)
+    is_as_written = joined.count('":"') * 4 == lengths.sum() and not (lengths % 4).any() and "\\" not in joined
+    if not is_as_written or not all(text == "{}" or (text[:2], text[-2:]) == ('{"', '"}') for text in answers):
+        answers = [_without_escapes(text, wave) for text in answers]
+        joined = "".join(answers)
+        lengths = np.array([text.count('"') for text in answers], dtype=np.int64)
+    places, texts = quoted(joined)
     place_of_question = {question: place for place, question in enumerate(questions)}
-    place_of_value = {value: place for place, value in enumerate(values)}
-    try:
-        columns = np.fromiter(map(place_of_question.__getitem__, keys), np.int64, len(keys))
-    except KeyError as unknown:
-        raise _damaged(wave, str(unknown.args[0])) from None
+    columns = np.array([place_of_question.get(text, -1) for text in texts], dtype=np.int64)[places[0::2]]
+    if (columns < 0).any():
+        raise _damaged(wave, None)
     found = np.full((len(answers), len(questions)), -1, dtype=np.int64)
-    found[np.repeat(np.arange(len(answers)), lengths), columns] = np.fromiter(
-        map(place_of_value.__getitem__, given), np.int64, len(given)
-    )
-    return found, values
+    found[np.repeat(np.arange(len(answers)), lengths // 4), columns] = places[1::2]
+    return found, texts
+
+
+def _without_escapes(text: str, wave: Wave) -> str:
+    """Return answers whose characters all stand for themselves, or refuse what is no text or needs escaping."""
+    try:
+        answers = read(text)
+        pairs = [f'"{question}":"{answer}"' for question, answer in answers.items() if _is_plain(answer)]
+    except (ValueError, AttributeError):
+        raise _damaged(wave, None) from None
+    if len(pairs) < len(answers) or not all(map(_is_plain, answers)):
+        raise _damaged(wave, None)
+    return "{" + ",".join(pairs) + "}"
+
+
+def _is_plain(text: object) -> bool:
+    return isinstance(text, str) and '"' not in text and "\0" not in text
 
 
 def _texts(values: Sequence[str | None]) -> ExtensionArray:
@@ -146,7 +152,7 @@ def _texts(values: Sequence[str | None]) -> ExtensionArray:
     return pd.array(different, dtype="str").take(np.fromiter(map(places.__getitem__, values), np.int64, len(values)))
 
 
-def _damaged(wave: Wave, question: str) -> StorageError:
+def _damaged(wave: Wave, question: str | None) -> StorageError:
     return StorageError(
         Problem(
             code=Code.STO_DAMAGED,
