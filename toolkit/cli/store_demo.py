@@ -80,10 +80,10 @@ def _load(services: Services, wave: dict[str, Any], units: pd.DataFrame) -> None
     file = STUDY / wave["file"]
     instrument = f"{wave['instrument']}@{wave['version']}"
     answers = AnswersOfAFile(services.catalog.load(instrument), file=str(file))
-    for part in read_responses_in_parts(file, answers.instrument):
+    for numbers, part in read_responses_in_parts(file, answers.instrument):
         part["service"] = part["unit"].map({unit: name.service for unit, name in names.items()})
         part["unit"] = part["unit"].map({unit: name.unit for unit, name in names.items()})
-        answers.add(part)
+        answers.add(numbers, part)
     import_answers(
         services.store,
         services.waves.new_wave(wave["name"], instrument, asked_on=day, is_demo=True),
