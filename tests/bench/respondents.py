@@ -3,7 +3,7 @@
 Run beside a server that is already there::
 
     python tests/bench/respondents.py --respondents 50 --url http://127.0.0.1:8501 \
-        --links links.csv --database eot.db --json out.json
+        --links links.csv --database sqlite:///eot.db --json out.json
 
 Each respondent follows an invitation link with plain HTTP, opens the websocket with the cookie, consents, answers every
 question of every page, reviews and submits. A click is timed from its sending to the message in which the page says how
@@ -34,6 +34,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection, create_engine, make_url, text
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -464,13 +465,13 @@ class Comparison:
     """One line an answer, without the answer."""
 
 
-def compare(respondents: list[Respondent], database: Path, secret: bytes) -> Comparison:
+def compare(respondents: list[Respondent], database: str, secret: bytes) -> Comparison:
     """Look up each acknowledged answer: in the submitted responses by the receipt, else in the draft."""
     catalog = Catalog((Settings().catalog, *Settings().extra_catalogs))
     instruments: dict[str, Instrument] = {}
     n_stored = 0
     lost: list[str] = []
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+    with create_engine(database).connect() as connection:
         for number, one in enumerate(respondents):
             found = (
                 find_response(connection, keyed_hash(secret, "receipt", one.receipt))
@@ -488,29 +489,28 @@ def compare(respondents: list[Respondent], database: Path, secret: bytes) -> Com
     return Comparison(n_acknowledged=n_acknowledged, n_stored=n_stored, lost=tuple(lost))
 
 
-def find_response(connection: sqlite3.Connection, receipt_hash: str) -> tuple[str, str, dict[str, str]] | None:
+def find_response(connection: Connection, receipt_hash: str) -> tuple[str, str, dict[str, str]] | None:
     """Return the instrument, the language and the answers of a submitted response."""
-    row = connection.execute(
-        "SELECT answers, instrument_id || '@' || instrument_version, language FROM responses WHERE receipt_hash = ?",
-        [receipt_hash],
-    ).fetchone()
-    if row is None:
-        return None
-    return row[1], row[2], json.loads(row[0])
+    query = (
+        "SELECT answers, instrument_id || '@' || instrument_version, language FROM responses"
+        " WHERE receipt_hash = :receipt_hash"
+    )
+    row = connection.execute(text(query), {"receipt_hash": receipt_hash}).one_or_none()
+    return None if row is None else (row[1], row[2], json.loads(row[0]))
 
 
-def find_draft(connection: sqlite3.Connection, draft: str | None) -> tuple[str, str, dict[str, str]] | None:
+def find_draft(connection: Connection, draft: str | None) -> tuple[str, str, dict[str, str]] | None:
     """Return the instrument, the language and the answers of a draft that was not submitted."""
-    row = connection.execute(
+    query = (
         "SELECT waves.instrument_id || '@' || waves.instrument_version, drafts.language FROM drafts"
         " JOIN invitations ON invitations.id = drafts.invitation_id JOIN waves ON waves.id = invitations.wave_id"
-        " WHERE drafts.id = ?",
-        [draft],
-    ).fetchone()
+        " WHERE drafts.id = :draft"
+    )
+    row = connection.execute(text(query), {"draft": draft}).one_or_none()
     if row is None:
         return None
-    query = "SELECT question, answer FROM draft_answers WHERE draft_id = ? AND answer IS NOT NULL"
-    return row[0], row[1], dict(connection.execute(query, [draft]).fetchall())
+    answers = "SELECT question, answer FROM draft_answers WHERE draft_id = :draft AND answer IS NOT NULL"
+    return row[0], row[1], dict(connection.execute(text(answers), {"draft": draft}).tuples().all())
 
 
 def code_of(instrument: Instrument, question: str, language: str, label: str) -> str | None:
@@ -628,8 +628,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--respondents", type=int, default=50)
     parser.add_argument("--url", help="address of the app; that of the links otherwise")
     parser.add_argument("--links", type=Path, required=True, help="CSV file of invitation links")
-    parser.add_argument("--database", type=Path, required=True, help="SQLite file of the app; only read")
-    parser.add_argument("--secret-file", type=Path, help="key of the receipts' hashes; beside the database otherwise")
+    parser.add_argument("--database", required=True, help="address of the app's database; only read")
+    parser.add_argument("--secret-file", type=Path, help="key of the receipts' hashes; beside a SQLite file otherwise")
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--think", type=float, nargs=2, default=(2.0, 4.0), metavar=("FROM", "TO"), help="seconds")
     parser.add_argument("--ramp", type=float, help="seconds over which respondents begin; one think time otherwise")
@@ -658,10 +658,10 @@ def main() -> int:
     respondents = [
         Respondent(link, manner, np.random.default_rng([given.seed, number])) for number, link in enumerate(links)
     ]
-    calibration = calibrate(given.database.absolute().parent)
+    calibration = calibrate(given.json.absolute().parent)
     lags = asyncio.run(answer_all(respondents, given.think[1] if given.ramp is None else given.ramp))
-    calibration += calibrate(given.database.absolute().parent)
-    secret = (given.secret_file or Path(f"{given.database}.key")).read_bytes().strip()
+    calibration += calibrate(given.json.absolute().parent)
+    secret = (given.secret_file or Path(f"{make_url(given.database).database}.key")).read_bytes().strip()
     figures = report(respondents, manner, compare(respondents, given.database, secret), lags, calibration)
     given.json.absolute().parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -27,13 +27,20 @@ class AppServer:
 
     folder: Path
     demo: bool = True
+    address: str = ""
+    """Of the database; a SQLite file in the folder unless given."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
         self.services = wire(
-            Settings(database_url=self.database_url, extra_catalogs=(ROOT / "tests" / "instruments",), demo=self.demo)
+            Settings(
+                database_url=self.database_url,
+                extra_catalogs=(ROOT / "tests" / "instruments",),
+                demo=self.demo,
+                secret_file=self.secret_file,
+            )
         )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -45,7 +52,11 @@ class AppServer:
 
     @property
     def database_url(self) -> str:
-        return f"sqlite:///{self.database}"
+        return self.address or f"sqlite:///{self.database}"
+
+    @property
+    def secret_file(self) -> Path:
+        return self.folder / "eot.db.key"
 
     @property
     def url(self) -> str:
@@ -54,7 +65,10 @@ class AppServer:
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("eot")), "serve", "--port", str(self.port)]
         command += ["--database", self.database_url, *(["--demo"] if self.demo else [])]
-        environment = os.environ | {"EOT_EXTRA_CATALOGS": f'["{ROOT / "tests" / "instruments"}"]'}
+        environment = os.environ | {
+            "EOT_EXTRA_CATALOGS": f'["{ROOT / "tests" / "instruments"}"]',
+            "EOT_SECRET_FILE": str(self.secret_file),
+        }
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True

@@ -23,7 +23,7 @@ def drive(server: AppServer, links: list[str], json_file: Path, *options: str) -
     file = json_file.with_suffix(".csv")
     file.write_text("link\n" + "\n".join(links) + "\n", encoding="utf-8")
     command = [sys.executable, str(DRIVER), "--respondents", str(len(links)), "--links", str(file)]
-    command += ["--database", str(server.database), "--json", str(json_file), *options]
+    command += ["--database", server.database_url, "--json", str(json_file), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert json_file.exists(), done.stdout + done.stderr
     return done.returncode, json.loads(json_file.read_text(encoding="utf-8"))
