@@ -40,13 +40,15 @@ $(VENV)/setup.stamp: requirements/setup.txt requirements/runtime.txt pyproject.t
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "This Python cannot make virtual environments. Mend it with: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "[1/4] Virtual environment in $(VENV) with $$($(BIN)/python -V)"
-	@echo "[2/4] Installer and build backend, pinned by hash"
+	@echo "[1/5] Virtual environment in $(VENV) with $$($(BIN)/python -V)"
+	@echo "[2/5] Installer and build backend, pinned by hash"
 	@$(BIN)/python -m pip install --quiet --quiet --require-hashes --only-binary :all: -r requirements/setup.txt
-	@echo "[3/4] Locked requirements (about 300 MB at the first time)"
+	@echo "[3/5] Locked requirements (about 300 MB at the first time)"
 	@$(UV) pip install --compile-bytecode --require-hashes --no-build-isolation -r requirements/runtime.txt
-	@echo "[4/4] The toolkit itself"
+	@echo "[4/5] The toolkit itself"
 	@$(UV) pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
+	@echo "[5/5] Compiling the numeric kernels (about half a minute at the first time)"
+	@$(BIN)/python -m toolkit.psychometrics._compiled
 	@touch $@
 
 dev: $(VENV)/dev.stamp

@@ -37,7 +37,7 @@ SCIENTIFIC = {
 }
 NOT_PURE = {"pathlib", "logging", "os", "io", "socket", "sqlite3", "subprocess", "shutil", "tempfile", "threading"}
 HEAVY = {
-    *("numpy", "pandas", "scipy", "statsmodels", "pingouin", "factor_analyzer", "sklearn", "matplotlib"),
+    *("numpy", "pandas", "scipy", "statsmodels", "pingouin", "factor_analyzer", "sklearn", "matplotlib", "numba"),
     *("pydantic", "pydantic_settings", "ruamel", "sqlalchemy", "alembic", "streamlit", "altair", "typer", "rich"),
 }
 

@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
-    from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation
+    from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
+    from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
     from toolkit.psychometrics.factors.congruence import tucker_congruence
     from toolkit.psychometrics.factors.efa import EfaResult, efa
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         kaiser_meyer_olkin,
     )
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
+    from toolkit.psychometrics.ordinal_correlation import PolychoricResult, polychoric
     from toolkit.psychometrics.reliability import AlphaResult, OmegaResult, composite_omega, cronbach_alpha
     from toolkit.psychometrics.simulate import simulate_ordinal
 
@@ -38,8 +41,11 @@ __all__ = [
     "KaiserMeyerOlkinResult",
     "OmegaResult",
     "ParallelAnalysisResult",
+    "PolychoricResult",
+    "ResponseCounts",
     "bartlett_sphericity",
     "composite_omega",
+    "count_responses",
     "cronbach_alpha",
     "describe_items",
     "efa",
@@ -47,13 +53,18 @@ __all__ = [
     "kaiser_meyer_olkin",
     "parallel_analysis",
     "pearson_correlation",
+    "polychoric",
     "simulate_ordinal",
+    "spearman_correlation",
     "tucker_congruence",
 ]
 
 _HOMES = {
     "_result": ("Estimate", "Interval"),
-    "correlation": ("CorrelationResult", "pearson_correlation"),
+    "_counts": ("ResponseCounts",),
+    "correlation": ("CorrelationResult", "pearson_correlation", "spearman_correlation"),
+    "counting": ("count_responses",),
+    "ordinal_correlation": ("PolychoricResult", "polychoric"),
     "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
     "reliability": ("AlphaResult", "OmegaResult", "composite_omega", "cronbach_alpha"),
     "simulate": ("simulate_ordinal",),

@@ -22,16 +22,17 @@ KERNEL_MODULES = (
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
-def kernel(*signatures: str) -> Callable[[Kernel], Kernel]:
+def kernel(*signatures: Any) -> Callable[[Kernel], Kernel]:
     """Compile a function on plain arrays for the given numba signatures, when its module is imported.
 
     The machine code is kept in numba's cache beside the module or in the user's cache folder; where neither can be
     written it is compiled anew in each process. Arithmetic is exact IEEE (no fast-math), and the interpreter's lock
-    is released. Arrays of another type than the signature's are refused, so read-only arrays must be copied.
+    is released. Arrays of another type than the signature's are refused; a read-only array needs a signature that says
+    so, which takes writable ones too.
 
     Parameters
     ----------
-    *signatures : str
+    *signatures : str or numba signature
         Such as ``"f8(f8[::1], i8)"``.
 
     Returns
@@ -41,8 +42,7 @@ def kernel(*signatures: str) -> Callable[[Kernel], Kernel]:
     """
 
     def compiled(function: Kernel) -> Kernel:
-        import numba
-
+        numba: Any = import_module("numba")
         options = {"nogil": True, "fastmath": False}
         try:
             made: Kernel = numba.njit(list(signatures), cache=True, **options)(function)

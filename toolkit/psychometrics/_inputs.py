@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._counts import PairTables, ResponseCounts, pairs, table_moments
 from toolkit.psychometrics._numerics import Array, pair_moments
 from toolkit.psychometrics._options import Missing, one_of
 
@@ -52,7 +53,7 @@ class Moments:
     number behind any pair under ``pairwise``.
     """
 
-    responses: Responses
+    responses: Responses | PairTables
     mean: Array
     covariance: Array
     correlation: Array
@@ -65,13 +66,13 @@ class Moments:
         return self.responses.items
 
 
-def table(df: pd.DataFrame) -> Responses:
-    """Check a persons x items frame and keep every person.
+def item_columns(df: pd.DataFrame) -> tuple[str, ...]:
+    """Check that a frame has items, each of its own name and made of numbers, and return the names.
 
     Raises
     ------
     StatisticsError
-        STA_NOT_A_FRAME, STA_DUPLICATE_ITEM, STA_NOT_NUMERIC, STA_NOT_FINITE, STA_TOO_FEW_ITEMS or STA_TOO_FEW_PERSONS.
+        STA_NOT_A_FRAME, STA_DUPLICATE_ITEM, STA_NOT_NUMERIC or STA_TOO_FEW_ITEMS.
     """
     if not isinstance(df, pd.DataFrame):
         raise StatisticsError(
@@ -84,29 +85,41 @@ def table(df: pd.DataFrame) -> Responses:
             )
         )
     items = tuple(str(column) for column in df.columns)
-    _refuse(
+    refuse(
         Code.STA_DUPLICATE_ITEM,
         [item for position, item in enumerate(items) if item in items[:position]],
         what="Two columns have the same name.",
         fix="Give every item its own column name.",
     )
-    _refuse(
+    refuse(
         Code.STA_NOT_NUMERIC,
         [item for item, dtype in zip(items, df.dtypes, strict=True) if not _is_numeric(dtype)],
         what="The column does not hold numbers; text has no order that could be trusted.",
         fix="Replace the answers by their ordered numeric codes, missing answers by NaN.",
     )
     if not items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", 0, 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_ITEMS, "items", 0, 1))
+    return items
+
+
+def table(df: pd.DataFrame) -> Responses:
+    """Check a persons x items frame and keep every person.
+
+    Raises
+    ------
+    StatisticsError
+        As :func:`item_columns`, and STA_NOT_FINITE or STA_TOO_FEW_PERSONS.
+    """
+    items = item_columns(df)
     values = np.column_stack([df.iloc[:, j].to_numpy(dtype=np.float64, na_value=np.nan) for j in range(len(items))])
-    _refuse(
+    refuse(
         Code.STA_NOT_FINITE,
         [item for item, infinite in zip(items, np.isinf(values).any(axis=0), strict=True) if infinite],
         what="The column holds an infinite value.",
         fix="Replace it by the answer's code or by NaN.",
     )
     if values.shape[0] == 0:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", 0, 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", 0, 1))
     return Responses(codes=values, items=items, n_dropped=0)
 
 
@@ -122,41 +135,86 @@ def complete(
     """
     one_of(missing, Missing, name="missing")
     whole = table(df)
-    if whole.n_items < minimum_items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_ITEMS, "items", whole.n_items, minimum_items))
     answered = ~np.isnan(whole.codes)
-    _refuse(
-        Code.STA_ALL_MISSING_ITEM,
-        named_where(whole.items, ~answered.any(axis=0)),
-        what="No person answered the item.",
-        fix="Leave the item out.",
-    )
     keep = answered.all(axis=1) if missing == "listwise" else answered.any(axis=1)
+    _refuse_few_items(whole.items, minimum_items, ~answered.any(axis=0))
     values = whole.codes[keep]
     if values.shape[0] < minimum_persons:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
-    _refuse(
-        Code.STA_CONSTANT_ITEM,
-        named_where(whole.items, np.nanmax(values, axis=0) == np.nanmin(values, axis=0)),
-        what="Every person gave the same answer, so the item cannot correlate with anything.",
-        fix="Leave the item out.",
-    )
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
+    _refuse_constant(whole.items, np.nanmax(values, axis=0) == np.nanmin(values, axis=0))
     return Responses(codes=values, items=whole.items, n_dropped=int((~keep).sum()))
 
 
+def usable_tables(
+    counts: ResponseCounts, *, missing: Missing = "listwise", minimum_persons: int = 3, minimum_items: int = 2
+) -> PairTables:
+    """Check counted answers as :func:`complete` checks a frame, and leave out categories that nobody used.
+
+    Raises
+    ------
+    StatisticsError
+        STA_UNKNOWN_OPTION, STA_TOO_FEW_ITEMS, STA_ALL_MISSING_ITEM, STA_TOO_FEW_PERSONS or STA_CONSTANT_ITEM, also
+        where they hold among the persons of one pair.
+    """
+    one_of(missing, Missing, name="missing")
+    listwise = missing == "listwise"
+    _refuse_few_items(counts.items, minimum_items, counts.item_margins.sum(axis=1) == 0)
+    n_persons = counts.n_complete if listwise else counts.n_persons
+    if n_persons < minimum_persons:
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", n_persons, minimum_persons))
+    margins = counts.complete_margins if listwise else counts.item_margins
+    tables = counts.complete_tables if listwise else counts.pair_tables
+    _refuse_constant(counts.items, (margins > 0).sum(axis=1) < 2)
+    kept = tuple(np.flatnonzero(margin > 0) for margin in margins)
+    categories = tuple(codes[used] for codes, used in zip(counts.categories.values(), kept, strict=True))
+    width = max(used.size for used in kept)
+    if any(used.size <= used[-1] for used in kept) or width < margins.shape[1]:
+        order = [np.concatenate([used, np.setdiff1d(np.arange(margins.shape[1]), used)]) for used in kept]
+        margins = np.stack([margin[places] for margin, places in zip(margins, order, strict=True)])[:, :width]
+        both = zip(*pairs(counts.n_items), tables, strict=True)
+        tables = np.stack([cells[np.ix_(order[i], order[j])] for i, j, cells in both])[:, :width, :width]
+    found = PairTables(
+        items=counts.items,
+        categories=categories,
+        tables=np.array(tables, order="C"),
+        margins=np.array(margins, order="C"),
+        kept=kept,
+        n_persons=n_persons,
+        n_dropped=counts.n_persons + counts.n_empty - n_persons,
+    )
+    _refuse_weak_pairs(found)
+    return found
+
+
+def _refuse_weak_pairs(found: PairTables) -> None:
+    """Refuse pairs that fewer than three persons answered, or among whose persons one item is constant."""
+    n = found.tables.sum(axis=(1, 2))
+    first, second = pairs(found.n_items)
+    few = np.flatnonzero(n < 3)
+    if few.size:
+        pair = few[np.argmin(n[few])]
+        problem = too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", int(n[pair]), 3)
+        both = f"{found.items[first[pair]]} and {found.items[second[pair]]}"
+        raise StatisticsError(replace(problem, item=both))
+    alike = np.zeros(found.n_items, dtype=np.bool_)
+    alike[first[((found.tables.sum(axis=2) > 0).sum(axis=1) < 2)]] = True
+    alike[second[((found.tables.sum(axis=1) > 0).sum(axis=1) < 2)]] = True
+    _refuse_constant_in_pair(named_where(found.items, alike))
+
+
 def moments(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     missing: Missing = "listwise",
     minimum_items: int = 2,
     regular: bool = False,
 ) -> Moments:
-    """Check a frame and return its means, covariances and correlations.
+    """Check answers, or counted answers, and return their means, covariances and correlations.
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
-        The answers.
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
+        The answers. From counts the cost does not depend on the number of persons.
     missing : {"listwise", "pairwise"}
         The missing rule.
     minimum_items : int
@@ -169,19 +227,18 @@ def moments(
     StatisticsError
         As :func:`complete`, and STA_SINGULAR_CORRELATION.
     """
-    responses = complete(df, missing=missing, minimum_items=minimum_items)
-    mean, covariance, correlation, n_pairs = pair_moments(responses.codes)
+    responses: Responses | PairTables
+    if isinstance(df, ResponseCounts):
+        responses = usable_tables(df, missing=missing, minimum_items=minimum_items)
+        mean, covariance, correlation, n_pairs = table_moments(responses)
+    else:
+        responses = complete(df, missing=missing, minimum_items=minimum_items)
+        mean, covariance, correlation, n_pairs = pair_moments(responses.codes)
     n = int(n_pairs.min())
     if n < 3:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", n, 3))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons who answered both items of a pair", n, 3))
     if not np.isfinite(correlation).all():
-        bad = ~np.isfinite(correlation)
-        _refuse(
-            Code.STA_CONSTANT_ITEM,
-            named_where(responses.items, bad.any(axis=0)),
-            what="Among the persons who answered both items of a pair, everyone gave the same answer.",
-            fix="Leave the item out or use missing='listwise'.",
-        )
+        _refuse_constant_in_pair(named_where(responses.items, ~np.isfinite(correlation).all(axis=0)))
     if regular:
         refuse_singular(correlation, responses.n_persons)
     return Moments(responses=responses, mean=mean, covariance=covariance, correlation=correlation, n_pairs=n_pairs, n=n)
@@ -194,7 +251,7 @@ def refuse_singular(correlation: Array, n_persons: int) -> None:
         return
     n_items = correlation.shape[0]
     if n_persons <= n_items:
-        raise StatisticsError(_too_few(Code.STA_TOO_FEW_PERSONS, "persons", n_persons, n_items + 1))
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", n_persons, n_items + 1))
     raise StatisticsError(
         Problem(
             code=Code.STA_SINGULAR_CORRELATION,
@@ -215,12 +272,43 @@ def named_where(items: Sequence[str], mask: npt.ArrayLike) -> list[str]:
     return [item for item, hit in zip(items, np.atleast_1d(np.asarray(mask)), strict=True) if hit]
 
 
-def _refuse(code: Code, items: Sequence[str], *, what: str, fix: str) -> None:
+def _refuse_few_items(items: Sequence[str], minimum: int, unanswered: npt.ArrayLike) -> None:
+    if len(items) < minimum:
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_ITEMS, "items", len(items), minimum))
+    refuse(
+        Code.STA_ALL_MISSING_ITEM,
+        named_where(items, unanswered),
+        what="No person answered the item.",
+        fix="Leave the item out.",
+    )
+
+
+def _refuse_constant(items: Sequence[str], constant: npt.ArrayLike) -> None:
+    refuse(
+        Code.STA_CONSTANT_ITEM,
+        named_where(items, constant),
+        what="Every person gave the same answer, so the item cannot correlate with anything.",
+        fix="Leave the item out.",
+    )
+
+
+def _refuse_constant_in_pair(items: Sequence[str]) -> None:
+    refuse(
+        Code.STA_CONSTANT_ITEM,
+        items,
+        what="Among the persons who answered both items of a pair, everyone gave the same answer.",
+        fix="Leave the item out or use missing='listwise'.",
+    )
+
+
+def refuse(code: Code, items: Sequence[str], *, what: str, fix: str) -> None:
+    """Raise one problem an item, if there are any."""
     if items:
         raise StatisticsError([Problem(code=code, what=what, fix=fix, item=item) for item in items])
 
 
-def _too_few(code: Code, things: str, got: int, minimum: int) -> Problem:
+def too_few(code: Code, things: str, got: int, minimum: int) -> Problem:
+    """Return the problem that there are too few persons or items."""
     return Problem(
         code=code,
         what=f"There are too few {things} for this statistic.",

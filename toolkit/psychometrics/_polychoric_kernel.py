@@ -19,6 +19,8 @@ from toolkit.psychometrics._numerics import Array, Bytes, Counts
 BOUND = 0.999999
 """A likelihood that still rises here is taken to have its maximum at 1."""
 CONVERGED, AT_BOUND, NOT_CONVERGED = 0, 1, 2
+_NEAR_ONE, _FLAT = 0.05, 1e-6
+"""So near to 1, a log likelihood that neither rises nor bends by more than this has its maximum at 1."""
 _ITERATIONS = 100
 _STEP = 1e-6
 _TAIL = 1e-7
@@ -61,20 +63,27 @@ def add_panel(a: Array, b: Array, start: float, end: float, sign: float, rule: i
                 total[r, s] += weight * math.exp(-(distance * distance + 2.0 * a[r] * b_s * u) * h)
 
 
+@kernel("f8(f8[::1], i8)")
+def lower(cuts: Array, category: int) -> float:
+    """Return the threshold below a category."""
+    return cuts[category - 1] if category > 0 else -np.inf
+
+
+@kernel("f8(f8[::1], i8)")
+def upper(cuts: Array, category: int) -> float:
+    """Return the threshold above a category."""
+    return cuts[category] if category < cuts.size else np.inf
+
+
 @kernel("void(f8[::1], f8[::1], f8, f8[:, ::1])")
 def bivariate_normal(a: Array, b: Array, rho: float, distribution: Array) -> None:
-    """Write Phi2(a_r, b_s, rho) for all thresholds of two items, for ``|rho| < 1``."""
-    for r in range(a.size):
-        for s in range(b.size):
-            distribution[r, s] = 0.0
+    """Write Phi2(a_r, b_s, rho) for all thresholds of two items into the corner of an array, for ``|rho| < 1``."""
+    distribution[: a.size, : b.size] = 0.0
     size, sign = abs(rho), 1.0 if rho >= 0.0 else -1.0
     quarter = 0.5 * math.pi
-    if size < 0.3:
-        add_panel(a, b, quarter, math.acos(size), sign, 0, distribution)
-    elif size < 0.75:
-        add_panel(a, b, quarter, math.acos(size), sign, 1, distribution)
-    elif size <= _NEAR:
-        add_panel(a, b, quarter, math.acos(size), sign, 2, distribution)
+    if size <= _NEAR:
+        rule = 0 if size < 0.3 else (1 if size < 0.75 else 2)
+        add_panel(a, b, quarter, math.acos(size), sign, rule, distribution)
     else:
         end = 2.0 * math.asin(math.sqrt(0.5 * (1.0 - size)))
         start = math.acos(_NEAR)
@@ -92,10 +101,8 @@ def bivariate_normal(a: Array, b: Array, rho: float, distribution: Array) -> Non
 def bivariate_density(a: float, b: float, rho: float) -> float:
     """Return phi2(a, b, rho)."""
     c2 = (1.0 - rho) * (1.0 + rho)
-    if rho >= 0.0:
-        square = (a - b) ** 2 + 2.0 * a * b * (1.0 - rho)
-    else:
-        square = (a + b) ** 2 - 2.0 * a * b * (1.0 + rho)
+    sign = 1.0 if rho >= 0.0 else -1.0
+    square = (a - sign * b) ** 2 + 2.0 * sign * a * b * (1.0 - abs(rho))
     return math.exp(-0.5 * square / c2) / (_TWO_PI * math.sqrt(c2))
 
 
@@ -109,7 +116,7 @@ def tail_probability(a_low: float, a_high: float, b_low: float, b_high: float, r
     c = math.sqrt((1.0 - rho) * (1.0 + rho))
     low = max(a_low, min(a_high, 0.0) - 10.0)
     high = min(a_high, max(a_low, 0.0) + 10.0)
-    panels = int(math.ceil((high - low) / max(c, 0.01)))
+    panels = math.ceil((high - low) / max(c, 0.01))
     half = 0.5 * (high - low) / panels
     total = 0.0
     for panel in range(panels):
@@ -121,107 +128,113 @@ def tail_probability(a_low: float, a_high: float, b_low: float, b_high: float, r
     return total / math.sqrt(_TWO_PI)
 
 
-@kernel("void(f8[::1], f8[::1], f8, f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1])")
-def cell_probabilities(
-    a: Array, b: Array, rho: float, n: Array, work: Array, pi: Array, slope: Array, curvature: Array
-) -> None:
-    """Write the cells' probabilities and their first two derivatives in rho; cells without persons may be rounded."""
-    bivariate_normal(a, b, rho, work)
-    rows, columns = a.size + 1, b.size + 1
+@kernel("void(f8[::1], f8[::1], f8, f8[:, :, ::1])")
+def write_corners(a: Array, b: Array, rho: float, corners: Array) -> None:
+    """Write the distribution function at the upper corner of every cell, and its first two derivatives in rho."""
+    corners[:] = 0.0
+    bivariate_normal(a, b, rho, corners[0])
     c2 = (1.0 - rho) * (1.0 + rho)
+    for r in range(a.size):
+        corners[0, r, b.size] = normal_cdf(a[r])
+        for s in range(b.size):
+            density = bivariate_density(a[r], b[s], rho)
+            bend = a[r] * b[s] * (1.0 + rho * rho) - rho * (a[r] * a[r] + b[s] * b[s])
+            corners[1, r, s] = density
+            corners[2, r, s] = density * (rho / c2 + bend / (c2 * c2))
+    for s in range(b.size):
+        corners[0, a.size, s] = normal_cdf(b[s])
+    corners[0, a.size, b.size] = 1.0
+
+
+@kernel("void(f8[::1], f8[::1], f8, f8[:, ::1], f8[:, :, ::1], f8[:, :, ::1])")
+def write_cells(a: Array, b: Array, rho: float, n: Array, corners: Array, cells: Array) -> None:
+    """Write the cells' probabilities and their first two derivatives in rho.
+
+    Very small probabilities are found again without cancellation where a person is in the cell (``n``).
+    """
+    write_corners(a, b, rho, corners)
+    rows, columns = a.size + 1, b.size + 1
+    for d in range(3):
+        for r in range(rows):
+            for s in range(columns):
+                value = corners[d, r, s]
+                if r > 0:
+                    value -= corners[d, r - 1, s]
+                if s > 0:
+                    value -= corners[d, r, s - 1]
+                if r > 0 and s > 0:
+                    value += corners[d, r - 1, s - 1]
+                cells[d, r, s] = value
     for r in range(rows):
         for s in range(columns):
-            pi[r, s] = 0.0
-            slope[r, s] = 0.0
-            curvature[r, s] = 0.0
-    for r in range(rows):
-        for s in range(columns):
-            inside = r < a.size and s < b.size
-            if inside:
-                value = work[r, s]
-            elif r < a.size:
-                value = normal_cdf(a[r])
-            elif s < b.size:
-                value = normal_cdf(b[s])
-            else:
-                value = 1.0
-            first = second = 0.0
-            if inside:
-                first = bivariate_density(a[r], b[s], rho)
-                bend = a[r] * b[s] * (1.0 + rho * rho) - rho * (a[r] * a[r] + b[s] * b[s])
-                second = first * (rho / c2 + bend / (c2 * c2))
-            for down in range(2):
-                for right in range(2):
-                    if r + down < rows and s + right < columns:
-                        sign = 1.0 if down == right else -1.0
-                        pi[r + down, s + right] += sign * value
-                        slope[r + down, s + right] += sign * first
-                        curvature[r + down, s + right] += sign * second
-    for r in range(rows):
-        for s in range(columns):
-            if n[r, s] > 0.0 and pi[r, s] < _TAIL:
-                a_low = a[r - 1] if r > 0 else -np.inf
-                a_high = a[r] if r < a.size else np.inf
-                b_low = b[s - 1] if s > 0 else -np.inf
-                b_high = b[s] if s < b.size else np.inf
-                pi[r, s] = max(tail_probability(a_low, a_high, b_low, b_high, rho), 1e-300)
+            if n[r, s] > 0.0 and cells[0, r, s] < _TAIL:
+                exact = tail_probability(lower(a, r), upper(a, r), lower(b, s), upper(b, s), rho)
+                cells[0, r, s] = max(exact, 1e-300)
+
+
+@kernel("f8(f8[::1], i8)")
+def mean_score(cuts: Array, category: int) -> float:
+    """Return the mean of the normal variable inside a category."""
+    low, high = lower(cuts, category), upper(cuts, category)
+    mass = math.exp(-0.5 * low * low) - math.exp(-0.5 * high * high)
+    return mass / math.sqrt(_TWO_PI) / max(normal_between(low, high), 1e-300)
 
 
 @kernel("f8(f8[::1], f8[::1], f8[:, ::1])")
 def starting_value(a: Array, b: Array, n: Array) -> float:
     """Return the correlation of the categories' mean normal scores, corrected for their smaller variance."""
-    rows, columns = a.size + 1, b.size + 1
-    x, y = np.empty(rows), np.empty(columns)
-    for scores, cuts in ((x, a), (y, b)):
-        for r in range(scores.size):
-            low = cuts[r - 1] if r > 0 else -np.inf
-            high = cuts[r] if r < cuts.size else np.inf
-            mass = math.exp(-0.5 * low * low) - math.exp(-0.5 * high * high)
-            scores[r] = mass / math.sqrt(_TWO_PI) / max(normal_between(low, high), 1e-300)
-    total = sxy = sx = sy = sxx = syy = 0.0
-    vx = vy = 0.0
-    for r in range(rows):
-        for s in range(columns):
+    total = sx = sy = sxx = syy = sxy = 0.0
+    for r in range(a.size + 1):
+        x = mean_score(a, r)
+        for s in range(b.size + 1):
+            y = mean_score(b, s)
             total += n[r, s]
-            sx += n[r, s] * x[r]
-            sy += n[r, s] * y[s]
-            sxx += n[r, s] * x[r] * x[r]
-            syy += n[r, s] * y[s] * y[s]
-            sxy += n[r, s] * x[r] * y[s]
-    vx, vy = sxx - sx * sx / total, syy - sy * sy / total
+            sx += n[r, s] * x
+            sy += n[r, s] * y
+            sxx += n[r, s] * x * x
+            syy += n[r, s] * y * y
+            sxy += n[r, s] * x * y
+    vx, vy, vxy = sxx - sx * sx / total, syy - sy * sy / total, sxy - sx * sy / total
     if vx <= 0.0 or vy <= 0.0:
         return 0.0
-    rho = (sxy - sx * sy / total) * total / (vx * vy)
-    shrunk = (sxy - sx * sy / total) / math.sqrt(vx * vy)
-    return max(min(0.5 * (rho + shrunk) if abs(rho) > 0.5 else rho, 0.95), -0.95)
+    shrunk = vxy / math.sqrt(vx * vy)
+    corrected = shrunk * total / math.sqrt(vx * vy)
+    rho = corrected if abs(corrected) <= 0.5 else 0.5 * (corrected + shrunk)
+    return max(min(rho, 0.95), -0.95)
 
 
-@kernel("Tuple((f8, i8))(f8[::1], f8[::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1])")
-def maximum_likelihood(
-    a: Array, b: Array, n: Array, work: Array, pi: Array, slope: Array, curvature: Array
-) -> tuple[float, int]:
+@kernel("Tuple((f8, f8))(f8[::1], f8[::1], f8, f8[:, ::1], f8[:, :, ::1], f8[:, :, ::1])")
+def likelihood_slopes(a: Array, b: Array, rho: float, n: Array, corners: Array, cells: Array) -> tuple[float, float]:
+    """Return the first two derivatives in rho of one table's log likelihood."""
+    write_cells(a, b, rho, n, corners, cells)
+    score = bend = 0.0
+    for r in range(a.size + 1):
+        for s in range(b.size + 1):
+            if n[r, s] > 0.0:
+                ratio = cells[1, r, s] / cells[0, r, s]
+                score += n[r, s] * ratio
+                bend += n[r, s] * (cells[2, r, s] / cells[0, r, s] - ratio * ratio)
+    return score, bend
+
+
+@kernel("Tuple((f8, i8))(f8[::1], f8[::1], f8[:, ::1], f8[:, :, ::1], f8[:, :, ::1])")
+def maximum_likelihood(a: Array, b: Array, n: Array, corners: Array, cells: Array) -> tuple[float, int]:
     """Return the rho that maximises the likelihood of one table, and how the search ended: Newton inside a bracket."""
     low, high = -1.0, 1.0
     rho = starting_value(a, b, n)
     for _ in range(_ITERATIONS):
-        cell_probabilities(a, b, rho, n, work, pi, slope, curvature)
-        score = bend = 0.0
-        for r in range(a.size + 1):
-            for s in range(b.size + 1):
-                if n[r, s] > 0.0:
-                    ratio = slope[r, s] / pi[r, s]
-                    score += n[r, s] * ratio
-                    bend += n[r, s] * (curvature[r, s] / pi[r, s] - ratio * ratio)
+        score, bend = likelihood_slopes(a, b, rho, n, corners, cells)
+        if abs(rho) >= BOUND and score * rho > 0.0:
+            return math.copysign(1.0, rho), AT_BOUND
         if score > 0.0:
-            if rho >= BOUND:
-                return 1.0, AT_BOUND
             low = rho
         else:
-            if rho <= -BOUND:
-                return -1.0, AT_BOUND
             high = rho
+        rest = 1.0 - abs(rho)
+        if rest < _NEAR_ONE and abs(score) * rest < _FLAT and abs(bend) * rest * rest < _FLAT:
+            return math.copysign(1.0, rho), AT_BOUND
         step = -score / bend if bend < 0.0 else np.inf
-        if abs(step) <= _STEP * (1.0 - abs(rho)):
+        if abs(step) <= _STEP * rest:
             return rho + step, CONVERGED
         rho = rho + step
         if not low < rho < high:
@@ -245,17 +258,85 @@ def estimate_pairs(tables: Array, tau: Array, n_categories: Counts, rho: Array, 
     rho, ending : ndarray, shape (n_pairs,)
         Written: the correlations, and CONVERGED, AT_BOUND or NOT_CONVERGED.
     """
-    p = n_categories.size
     K = tables.shape[1]
-    n = np.empty((K, K))
-    work, pi, slope, curvature = np.empty((K, K)), np.empty((K, K)), np.empty((K, K)), np.empty((K, K))
+    corners, cells = np.empty((3, K, K)), np.empty((3, K, K))
     pair = 0
-    for i in range(p):
-        for j in range(i + 1, p):
-            n[:] = tables[pair]
+    for i in range(n_categories.size):
+        for j in range(i + 1, n_categories.size):
             a, b = tau[i, : n_categories[i] - 1], tau[j, : n_categories[j] - 1]
-            rho[pair], ending[pair] = maximum_likelihood(a, b, n, work, pi, slope, curvature)
+            rho[pair], ending[pair] = maximum_likelihood(a, b, tables[pair], corners, cells)
             pair += 1
+
+
+@kernel("void(f8[::1], f8[::1], f8, f8[:, ::1], b1, f8[::1])")
+def threshold_information(a: Array, b: Array, rho: float, weight: Array, transposed: bool, out: Array) -> None:
+    """Write the sum over persons of the score of rho times the score of each threshold in ``a``.
+
+    ``weight`` is persons times score of rho over probability, a cell; its rows belong to ``a`` unless ``transposed``.
+    """
+    c = math.sqrt((1.0 - rho) * (1.0 + rho))
+    for k in range(a.size):
+        total = 0.0
+        for s in range(b.size + 1):
+            between = normal_between((lower(b, s) - rho * a[k]) / c, (upper(b, s) - rho * a[k]) / c)
+            if transposed:
+                total += between * (weight[s, k] - weight[s, k + 1])
+            else:
+                total += between * (weight[k, s] - weight[k + 1, s])
+        out[k] = total * math.exp(-0.5 * a[k] * a[k]) / math.sqrt(_TWO_PI)
+
+
+@kernel("f8(f8[:, ::1], f8[:, ::1], f8[::1], f8[::1])")
+def sum_of_squares(n: Array, g: Array, first: Array, second: Array) -> float:
+    """Return the sum over persons of the squared influence, with those who answered one of the two items only."""
+    K = first.size
+    total = 0.0
+    for r in range(K):
+        only_first, only_second = first[r], second[r]
+        for s in range(K):
+            total += n[r, s] * g[r, s] * g[r, s]
+            only_first -= n[r, s]
+            only_second -= n[s, r]
+        total += only_first * g[r, K] * g[r, K] + only_second * g[K, r] * g[K, r]
+    return total
+
+
+@kernel(
+    "void(f8[::1], f8[::1], f8, f8[:, ::1], f8[:, ::1], f8[:, ::1], "
+    "f8[:, :, ::1], f8[:, :, ::1], f8[:, ::1], f8[:, ::1])"
+)
+def write_influence(
+    a: Array,
+    b: Array,
+    rho: float,
+    n: Array,
+    of_first: Array,
+    of_second: Array,
+    corners: Array,
+    cells: Array,
+    shares: Array,
+    g: Array,
+) -> None:
+    """Write what one person's two answers add to the error of one correlation."""
+    K = n.shape[0]
+    write_cells(a, b, rho, n, corners, cells)
+    score, weight = cells[1], cells[2]
+    information = 0.0
+    for r in range(a.size + 1):
+        for s in range(b.size + 1):
+            score[r, s] = score[r, s] / cells[0, r, s] if n[r, s] > 0.0 else 0.0
+            weight[r, s] = n[r, s] * score[r, s] / cells[0, r, s] if n[r, s] > 0.0 else 0.0
+            information += n[r, s] * score[r, s] * score[r, s]
+    threshold_information(a, b, rho, weight, False, shares[0])
+    threshold_information(b, a, rho, weight, True, shares[1])
+    for r in range(K + 1):
+        for s in range(K + 1):
+            g[r, s] = score[r, s] if r <= a.size and s <= b.size else 0.0
+            for k in range(a.size):
+                g[r, s] -= shares[0, k] * of_first[k, r]
+            for k in range(b.size):
+                g[r, s] -= shares[1, k] * of_second[k, s]
+            g[r, s] /= information
 
 
 @kernel("void(f8[:, :, ::1], f8[:, ::1], i8[::1], f8[:, ::1], f8[:, :, ::1], f8[::1], f8[:, :, ::1], f8[::1])")
@@ -284,69 +365,18 @@ def influence_of_pairs(
     variance : ndarray, shape (n_pairs,)
         Written; NaN where the correlation is 1 or -1.
     """
-    p = n_categories.size
     K = tables.shape[1]
-    n = np.empty((K, K))
-    work, pi, slope, curvature = np.empty((K, K)), np.empty((K, K)), np.empty((K, K)), np.empty((K, K))
-    by_row, by_column = np.empty(K), np.empty(K)
+    corners, cells, shares = np.empty((3, K, K)), np.empty((3, K, K)), np.empty((2, K))
     pair = 0
-    for i in range(p):
-        for j in range(i + 1, p):
-            g = pair_influence[pair]
-            if not abs(rho[pair]) < 1.0:
-                g[:] = np.nan
-                variance[pair] = np.nan
-                pair += 1
-                continue
-            n[:] = tables[pair]
+    for i in range(n_categories.size):
+        for j in range(i + 1, n_categories.size):
+            n, g = tables[pair], pair_influence[pair]
             a, b = tau[i, : n_categories[i] - 1], tau[j, : n_categories[j] - 1]
-            cell_probabilities(a, b, rho[pair], n, work, pi, slope, curvature)
-            c = math.sqrt((1.0 - rho[pair]) * (1.0 + rho[pair]))
-            information = 0.0
-            for r in range(a.size + 1):
-                for s in range(b.size + 1):
-                    slope[r, s] = slope[r, s] / pi[r, s] if n[r, s] > 0.0 else 0.0
-                    information += n[r, s] * slope[r, s] * slope[r, s]
-                    # from here on: persons times score over probability, the weight of a threshold's score
-                    curvature[r, s] = n[r, s] * slope[r, s] / pi[r, s] if n[r, s] > 0.0 else 0.0
-            for k in range(a.size):
-                total = 0.0
-                for s in range(b.size + 1):
-                    low = (b[s - 1] - rho[pair] * a[k]) / c if s > 0 else -np.inf
-                    high = (b[s] - rho[pair] * a[k]) / c if s < b.size else np.inf
-                    total += normal_between(low, high) * (curvature[k, s] - curvature[k + 1, s])
-                by_row[k] = total * math.exp(-0.5 * a[k] * a[k]) / math.sqrt(_TWO_PI)
-            for k in range(b.size):
-                total = 0.0
-                for r in range(a.size + 1):
-                    low = (a[r - 1] - rho[pair] * b[k]) / c if r > 0 else -np.inf
-                    high = (a[r] - rho[pair] * b[k]) / c if r < a.size else np.inf
-                    total += normal_between(low, high) * (curvature[r, k] - curvature[r, k + 1])
-                by_column[k] = total * math.exp(-0.5 * b[k] * b[k]) / math.sqrt(_TWO_PI)
-            g[:] = 0.0
-            for r in range(K + 1):
-                of_row = 0.0
-                for k in range(a.size):
-                    of_row += by_row[k] * influence[i, k, r]
-                for s in range(K + 1):
-                    of_column = 0.0
-                    for k in range(b.size):
-                        of_column += by_column[k] * influence[j, k, s]
-                    score = slope[r, s] if r <= a.size and s <= b.size else 0.0
-                    g[r, s] = (score - of_row - of_column) / information
-            total = 0.0
-            for r in range(a.size + 1):
-                alone = margins[i, r]
-                for s in range(b.size + 1):
-                    alone -= n[r, s]
-                    total += n[r, s] * g[r, s] * g[r, s]
-                total += alone * g[r, K] * g[r, K]
-            for s in range(b.size + 1):
-                alone = margins[j, s]
-                for r in range(a.size + 1):
-                    alone -= n[r, s]
-                total += alone * g[K, s] * g[K, s]
-            variance[pair] = total
+            g[:] = np.nan
+            variance[pair] = np.nan
+            if abs(rho[pair]) < 1.0:
+                write_influence(a, b, rho[pair], n, influence[i], influence[j], corners, cells, shares, g)
+                variance[pair] = sum_of_squares(n, g, margins[i], margins[j])
             pair += 1
 
 

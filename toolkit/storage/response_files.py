@@ -260,7 +260,7 @@ def _records(text: str, path: Path) -> _Records:
                 fix="Delete the first line, so that the column names come first.",
             )
         )
-    separator = _separator(next(line for line in io.StringIO(text, newline="") if line.strip()))
+    separator = separator_of(next(line for line in io.StringIO(text, newline="") if line.strip()))
     records: list[list[str]] = []
     rows: list[int] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -293,7 +293,7 @@ def _records(text: str, path: Path) -> _Records:
     return _Records(header=tuple(header), cells=body, rows=rows[1:], separator=separator)
 
 
-def _separator(header: str) -> str:
+def separator_of(header: str) -> str:
     """Find the separator that the header line uses most; a comma if it uses none."""
     outside = re.sub(r'"[^"]*"', "", header)
     return max(_SEPARATORS, key=outside.count)

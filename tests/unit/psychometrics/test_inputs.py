@@ -15,6 +15,8 @@ from toolkit.psychometrics._inputs import complete, moments, table
 GOOD = pd.DataFrame({"a": [1, 2, 3, 4, 5], "b": [1, 3, 2, 4, 5], "c": [2, 1, 3, 5, 4]})
 STATISTICS = {
     "pearson_correlation": pm.pearson_correlation,
+    "spearman_correlation": pm.spearman_correlation,
+    "polychoric": pm.polychoric,
     "item_analysis": pm.item_analysis,
     "cronbach_alpha": pm.cronbach_alpha,
     "composite_omega": pm.composite_omega,
