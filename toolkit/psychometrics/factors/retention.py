@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,9 @@ Eigenvalues = Literal["pca", "smc"]
 """Of the correlation matrix itself, or with squared multiple correlations on its diagonal."""
 ParallelRule = Literal["mean", "percentile", "crawford"]
 """Compare with the mean, with a percentile, or with the percentile for the first factor and the mean after it."""
+
+MOST_DATASETS_A_BLOCK, MOST_NUMBERS_A_BLOCK = 1000, 1_000_000
+"""Data sets are drawn in blocks of so many at most, which bounds the memory (8 MB a matrix of a block)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,6 +85,7 @@ def parallel_analysis(
     percentile: float = 95.0,
     missing: Missing = "listwise",
     rng: Rng = None,
+    between: Callable[[], None] | None = None,
 ) -> ParallelAnalysisResult:
     """Return how many factors have larger eigenvalues than unrelated items would give.
 
@@ -105,6 +109,8 @@ def parallel_analysis(
         The missing rule. Under "pairwise" the simulated data have the smallest number of persons behind any pair.
     rng : int, Generator or None
         Seed or generator; None draws a seed, which is kept in ``provenance``.
+    between : callable, optional
+        Called before each block of data sets; what it raises ends the analysis, so that long work can be stopped.
 
     Returns
     -------
@@ -160,7 +166,13 @@ def parallel_analysis(
         )
     random, seed = generator(rng)
     observed = eigenvalues_of(found.correlation, eigenvalues)
-    reference = eigenvalues_of(null_correlations(found.n, p, int(n_datasets), random), eigenvalues)
+    reference = np.empty((int(n_datasets), p))
+    block = min(MOST_DATASETS_A_BLOCK, max(MOST_NUMBERS_A_BLOCK // p**2, 1))
+    for begin in range(0, len(reference), block):
+        if between is not None:
+            between()
+        drawn = null_correlations(found.n, p, min(block, len(reference) - begin), random)
+        reference[begin : begin + len(drawn)] = eigenvalues_of(drawn, eigenvalues)
     reference_mean = reference.mean(axis=0)
     reference_percentile = np.percentile(reference, percentile, axis=0)
     limits = {
