@@ -273,6 +273,21 @@ def retention_input(
     return found
 
 
+def most_factors(p: int) -> int:
+    """Return the largest number of factors that leaves a model of p items a degree of freedom; 0 if there is none."""
+    return max((m for m in range(1, p) if (p - m) ** 2 > p + m), default=0)
+
+
+def at_limit(what: str, got: int) -> Problem:
+    """Return the warning that a criterion kept as many factors as it can test."""
+    return Problem(
+        code=Code.STA_AT_LIMIT,
+        what=f"{what} kept as many factors as it could test; there may be more.",
+        got=str(got),
+        fix="Read it as a lower bound.",
+    )
+
+
 def _null_of(
     df: pd.DataFrame | ResponseCounts,
     found: CorrelationInput,
