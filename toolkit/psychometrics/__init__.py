@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.factors.congruence import tucker_congruence
     from toolkit.psychometrics.factors.efa import EfaResult, efa
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis
+    from toolkit.psychometrics.factors.retention_comparison import ComparisonDataResult, comparison_data
+    from toolkit.psychometrics.factors.retention_hull import HullResult, hull
+    from toolkit.psychometrics.factors.retention_kaiser import EmpiricalKaiserResult, empirical_kaiser_criterion
+    from toolkit.psychometrics.factors.retention_map import MapTestResult, map_test
+    from toolkit.psychometrics.factors.retention_nest import NestResult, nest
+    from toolkit.psychometrics.factors.retention_table import RetentionResult, retention
     from toolkit.psychometrics.factors.suitability import (
         BartlettSphericityResult,
         KaiserMeyerOlkinResult,
@@ -31,29 +37,41 @@ if TYPE_CHECKING:
 __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
+    "ComparisonDataResult",
     "CorrelationResult",
     "EfaBootstrapResult",
     "EfaResult",
+    "EmpiricalKaiserResult",
     "Estimate",
+    "HullResult",
     "Interval",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
+    "MapTestResult",
+    "NestResult",
     "OmegaResult",
     "ParallelAnalysisResult",
     "PolychoricResult",
     "ResponseCounts",
+    "RetentionResult",
     "bartlett_sphericity",
+    "comparison_data",
     "composite_omega",
     "count_responses",
     "cronbach_alpha",
     "describe_items",
     "efa",
+    "empirical_kaiser_criterion",
+    "hull",
     "item_analysis",
     "kaiser_meyer_olkin",
+    "map_test",
+    "nest",
     "parallel_analysis",
     "pearson_correlation",
     "polychoric",
+    "retention",
     "simulate_ordinal",
     "spearman_correlation",
     "tucker_congruence",
@@ -75,6 +93,12 @@ _HOMES = {
         "kaiser_meyer_olkin",
     ),
     "factors.retention": ("ParallelAnalysisResult", "parallel_analysis"),
+    "factors.retention_comparison": ("ComparisonDataResult", "comparison_data"),
+    "factors.retention_hull": ("HullResult", "hull"),
+    "factors.retention_kaiser": ("EmpiricalKaiserResult", "empirical_kaiser_criterion"),
+    "factors.retention_map": ("MapTestResult", "map_test"),
+    "factors.retention_nest": ("NestResult", "nest"),
+    "factors.retention_table": ("RetentionResult", "retention"),
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),

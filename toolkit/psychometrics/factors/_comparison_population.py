@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics.factors._rank_kernel import give_values
 from toolkit.psychometrics.factors.extraction import extract
 
 TRIALS = 5
@@ -42,18 +43,18 @@ def population(R: Array, codes: Array, k: int, size: int, random: np.random.Gene
         The best population that was met.
     """
     p = R.shape[0]
-    shared, own = random.standard_normal((size, k)), random.standard_normal((size, p))
-    values = np.sort(codes[random.integers(codes.shape[0], size=(size, p)), np.arange(p)], axis=0).T
+    shared, own = random.standard_normal((k, size)), random.standard_normal((p, size))
+    drawn = codes[random.integers(codes.shape[0], size=(p, size)), np.arange(p)[:, None]]
+    values = np.sort(drawn - drawn.mean(axis=1, keepdims=True), axis=1)
     intermediate, psi = R, np.full(p, 0.5)
     best_error, best, best_intermediate, lack = np.inf, np.empty(0), R, np.zeros_like(R)
     failures = 0
     while failures < TRIALS:
         fitted = extract(intermediate, k, "minres", start=psi)
         psi = fitted.uniquenesses
-        scores = shared @ fitted.loadings.T + own * np.sqrt(psi)
-        X = np.stack([with_values(y, v) for y, v in zip(scores.T, values, strict=True)], axis=1)
-        X -= X.mean(axis=0)
-        residual = R - correlations_of(X.T @ X)
+        X = np.empty((p, size))
+        give_values(fitted.loadings @ shared + np.sqrt(psi)[:, None] * own, values, X)
+        residual = R - correlations_of(X @ X.T)
         error = float(np.sqrt(np.mean(residual[np.tril_indices(p, k=-1)] ** 2)))
         if error < best_error * (1.0 - IMPROVEMENT):
             best_error, best, best_intermediate, lack, failures = error, X, intermediate, residual, 0
@@ -61,17 +62,7 @@ def population(R: Array, codes: Array, k: int, size: int, random: np.random.Gene
             failures += 1
         intermediate = np.clip(best_intermediate + 0.5**failures * lack, -1.0, 1.0)
         np.fill_diagonal(intermediate, 1.0)
-    return best
-
-
-def with_values(scores: Array, values: Array) -> Array:
-    """Return the values in the order of the scores: the smallest value where the smallest score is."""
-    starts = np.flatnonzero(np.diff(values)) + 1
-    if not starts.size:
-        return values
-    cuts = np.partition(scores, starts)[starts]
-    taken: Array = values[np.append(0, starts)][np.searchsorted(cuts, scores, side="right")]
-    return taken
+    return np.ascontiguousarray(best.T)
 
 
 def correlations_of(products: Array) -> Array:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.errors import Problem
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import complete
 from toolkit.psychometrics._numerics import Array, Rng, eigenvalues, generator
 from toolkit.psychometrics._options import within
@@ -71,7 +72,7 @@ class ComparisonDataResult(Result):
 
 
 def comparison_data(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     n_factors_max: int | None = None,
     alpha: float = 0.30,
@@ -89,7 +90,7 @@ def comparison_data(
     ----------
     df : DataFrame of numeric codes, shape (n_persons, n_items)
         One row a person, one column an item, NaN for a missing answer; persons with a missing answer are left out.
-        Answers are needed, of four items or more and of more persons than items.
+        Four items or more, and more persons than items. Counted answers are refused.
     n_factors_max : int, optional
         Most factors to compare; None takes the most that leave a degree of freedom, which is also the limit.
     alpha : float, default 0.30
@@ -111,8 +112,7 @@ def comparison_data(
     Raises
     ------
     StatisticsError
-        STA_NOT_A_FRAME (also for counts, which do not carry the answers), STA_TOO_FEW_ITEMS, STA_TOO_FEW_PERSONS,
-        STA_OPTION_RANGE, and the codes of :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
+        STA_NEEDS_ANSWERS (counts), STA_TOO_FEW_ITEMS, STA_TOO_FEW_PERSONS, STA_OPTION_RANGE, and the codes of :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
 
     Warns
     -----
@@ -148,6 +148,8 @@ def comparison_data(
     within(alpha, name="alpha", low=0.0, high=1.0, open_ends=True)
     within(n_samples, name="n_samples", low=2, whole=True)
     within(n_population, name="n_population", low=100, whole=True)
+    if isinstance(df, ResponseCounts):
+        raise needs_answers("counts of pairs")
     codes = complete(df, minimum_items=4).codes
     found = retention_input(df, minimum_items=4)
     p, n = found.n_items, found.n_persons
@@ -193,6 +195,19 @@ def comparison_data(
             },
             seed=seed,
         ),
+    )
+
+
+def needs_answers(got: str) -> StatisticsError:
+    """Return the error that comparison data cannot be made from this."""
+    return StatisticsError(
+        Problem(
+            code=Code.STA_NEEDS_ANSWERS,
+            what="Comparison data are made of the distributions of the answers and need the answers themselves.",
+            got=got,
+            allowed="a DataFrame of persons x items",
+            fix="Give the answers.",
+        )
     )
 
 

@@ -134,9 +134,7 @@ def map_test(
         n_dropped=found.n_dropped,
         method=f"minimum average partial test, original (squared) and revised (fourth matrix power), {found.method}",
         warnings=found.warnings,
-        provenance=provenance(
-            "map_test", {"correlation": correlation, "n_persons": n_persons, "missing": missing}
-        ),
+        provenance=provenance("map_test", {"correlation": correlation, "n_persons": n_persons, "missing": missing}),
     )
 
 

@@ -178,7 +178,9 @@ def nest(
         n_items=p,
         n_dropped=found.n_dropped,
         method=f"next eigenvalue sufficiency test, minres models, normal data, alpha {alpha:g}, {found.method}",
-        warnings=(*found.warnings, at_limit("The next eigenvalue sufficiency test", k)) if k == limit else found.warnings,
+        warnings=(*found.warnings, at_limit("The next eigenvalue sufficiency test", k))
+        if k == limit
+        else found.warnings,
         provenance=provenance(
             "nest",
             {"alpha": float(alpha), "n_datasets": int(n_datasets), "n_persons": n_persons, "missing": missing},
