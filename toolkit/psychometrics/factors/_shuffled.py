@@ -1,4 +1,4 @@
-"""Correlations of answers that were shuffled, each item's among the persons: unrelated, with the observed distributions.
+"""Correlations of answers that were shuffled: unrelated items with the observed distributions.
 
 Margins are a tuple of one array an item: how many persons gave each of its used codes, all of the same sum.
 """

@@ -1,4 +1,4 @@
-"""Comparison data: do populations with one factor more reproduce the eigenvalues better?"""
+"""Comparison data: the number of factors after which one more does not reproduce the eigenvalues better."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ def comparison_data(
     Raises
     ------
     StatisticsError
-        STA_NEEDS_ANSWERS (counts), STA_TOO_FEW_ITEMS, STA_TOO_FEW_PERSONS, STA_OPTION_RANGE, and the codes of :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
+        STA_NEEDS_ANSWERS (counts), STA_TOO_FEW_ITEMS, STA_TOO_FEW_PERSONS, STA_OPTION_RANGE, and the codes of
+        :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
 
     Warns
     -----

@@ -1,4 +1,4 @@
-"""The next eigenvalue sufficiency test: are so many factors enough for the next eigenvalue to be chance?"""
+"""The next eigenvalue sufficiency test: the number of factors that make the next eigenvalue one of chance."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ def in_words(n_factors: pd.Series) -> str:
     left_out = f" Not computed: {'; '.join(absent)}." if absent else ""
     if kept.empty:
         return f"No criterion could be computed.{left_out}"
-    if kept.nunique() == 1:
+    if kept.min() == kept.max():
         return f"All {kept.size} criteria that were computed keep {_factors(kept.iloc[0])}.{left_out}"
     groups = [
         f"{len(group)} of {kept.size} criteria {'keeps' if len(group) == 1 else 'keep'} {_factors(number)} "
