@@ -47,7 +47,7 @@ $(VENV)/setup.stamp: requirements/setup.txt requirements/runtime.txt pyproject.t
 	@$(UV) pip install --compile-bytecode --require-hashes --no-build-isolation -r requirements/runtime.txt
 	@echo "[4/5] The toolkit itself"
 	@$(UV) pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
-	@echo "[5/5] Compiling the numeric kernels (about half a minute at the first time)"
+	@echo "[5/5] Compiling the numeric kernels (about ten seconds at the first time)"
 	@$(BIN)/python -m toolkit.psychometrics._compiled
 	@touch $@
 

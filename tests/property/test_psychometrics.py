@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from toolkit import psychometrics as pm
-from toolkit.psychometrics.factors.rotation import OBLIQUE, rotate
+from toolkit.psychometrics.factors.rotation import OBLIQUE, Rotation, rotate
 
 ITEMS = list("abcdef")
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -92,7 +94,7 @@ def test_alpha_and_omega_do_not_know_the_unit(frame: pd.DataFrame, factor: float
 
 @given(
     seed=st.integers(0, 2**31),
-    method=st.sampled_from(["oblimin", "geomin", "promax", "varimax", "quartimax"]),
+    method=st.sampled_from(get_args(Rotation)),
     normalize=st.booleans(),
     m=st.integers(2, 4),
 )
@@ -100,11 +102,48 @@ def test_alpha_and_omega_do_not_know_the_unit(frame: pd.DataFrame, factor: float
 def test_rotation_preserves_communalities(seed: int, method: str, normalize: bool, m: int) -> None:
     random = np.random.default_rng(seed)
     A = random.uniform(-0.6, 0.6, (10, m))
-    found = rotate(A, method=method, normalize=normalize, n_starts=3, random=random)
+    target = np.where(random.random((10, m)) < 0.4, np.nan, random.uniform(-0.6, 0.6, (10, m)))
+    found = rotate(A, method=method, normalize=normalize, target=target, n_starts=3, random=random)
     np.testing.assert_allclose(found.loadings @ found.phi @ found.loadings.T, A @ A.T, atol=1e-8)
     np.testing.assert_allclose(np.diag(found.phi), 1.0, atol=1e-10)
     if method not in OBLIQUE:
         np.testing.assert_allclose(found.phi, np.eye(m), atol=1e-10)
+
+
+def of_rows(frame: pd.DataFrame, method: str) -> np.ndarray:
+    """Return the common part of the correlations, which no rotation and no sign of a factor changes."""
+    result = pm.efa(frame, n_factors=2, method=method, rotation="none")
+    return result.loadings.to_numpy() @ result.loadings.to_numpy().T
+
+
+@given(
+    frame=answers(),
+    items=st.permutations(ITEMS),
+    turned=st.sets(st.sampled_from(ITEMS)),
+    method=st.sampled_from(["ml", "minres", "paf", "dwls"]),
+)
+@few
+def test_permuting_items_permutes_and_reversing_an_item_flips_its_loadings(
+    frame: pd.DataFrame, items: list[str], turned: set[str], method: str
+) -> None:
+    assume(pm.efa(frame, n_factors=2, method=method, rotation="none").converged)
+    common = pd.DataFrame(of_rows(frame, method), index=ITEMS, columns=ITEMS)
+    moved = of_rows(frame[items], method)
+    np.testing.assert_allclose(moved, common.loc[items, items], atol=1e-4)
+    columns = sorted(turned)
+    sign = np.where([item in turned for item in ITEMS], -1.0, 1.0)
+    flipped = of_rows(frame.assign(**{item: 6 - frame[item] for item in columns}), method)
+    np.testing.assert_allclose(flipped, common * np.outer(sign, sign), atol=1e-4)
+
+
+@given(frame=answers(), scale=st.floats(0.1, 10.0))
+@few
+def test_congruence_is_bounded_and_does_not_know_the_size(frame: pd.DataFrame, scale: float) -> None:
+    loadings = frame.corr().iloc[:, :3]
+    found = pm.tucker_congruence(loadings, loadings * scale)
+    np.testing.assert_allclose(np.diag(found), 1.0)
+    assert (found.abs() <= 1.0 + 1e-12).all(axis=None)
+    np.testing.assert_allclose(found, found.T)
 
 
 @given(frame=answers())

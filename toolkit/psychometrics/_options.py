@@ -12,8 +12,6 @@ Missing = Literal["listwise", "pairwise"]
 """``listwise`` uses persons who answered every item; ``pairwise`` uses, for each pair of items, who answered both."""
 Correlation = Literal["pearson", "spearman", "polychoric"]
 """``pearson`` takes codes as numbers, ``spearman`` as ranks, ``polychoric`` as cut normal variables."""
-Data = Literal["answers", "correlations"]
-"""``answers`` are persons x items, ``correlations`` a correlation matrix of the items."""
 Smooth = Literal["none", "eigenvalues", "nearest"]
 """What to do with a matrix that is not positive definite: leave it, raise its small eigenvalues, or take the nearest
 correlation matrix."""

@@ -136,7 +136,7 @@ def correlation_input(
     if n_persons is not None:
         found = _given_matrix(data, n_persons, minimum_items)
     elif correlation == "polychoric":
-        found = _from_polychoric(data, missing, minimum_items)
+        found = _from_polychoric(data, missing, smooth, minimum_items)
     elif correlation == "spearman":
         found = _from_spearman(data, missing, minimum_items)
     else:
@@ -172,10 +172,12 @@ def _from_spearman(data: pd.DataFrame | ResponseCounts, missing: Missing, minimu
     )
 
 
-def _from_polychoric(data: pd.DataFrame | ResponseCounts, missing: Missing, minimum_items: int) -> CorrelationInput:
+def _from_polychoric(
+    data: pd.DataFrame | ResponseCounts, missing: Missing, smooth: Smooth, minimum_items: int
+) -> CorrelationInput:
     from toolkit.psychometrics.ordinal_correlation import polychoric
 
-    result = polychoric(data, missing=missing)
+    result = polychoric(data, missing=missing, smooth=smooth)
     if result.n_items < minimum_items:
         raise StatisticsError(too_few(Code.STA_TOO_FEW_ITEMS, "items", result.n_items, minimum_items))
     return CorrelationInput(
@@ -185,7 +187,7 @@ def _from_polychoric(data: pd.DataFrame | ResponseCounts, missing: Missing, mini
         n_persons=result.n_persons,
         n_dropped=result.n_dropped,
         method=f"polychoric correlations, {missing}",
-        warnings=tuple(problem for problem in result.warnings if problem.code is not Code.STA_NOT_POSITIVE_DEFINITE),
+        warnings=result.warnings,
     )
 
 

@@ -126,8 +126,8 @@ def encode(df: pd.DataFrame) -> Encoded:
     codes = np.empty((len(items), df.shape[0]), dtype=np.uint8)
     unusable = np.zeros(len(items), dtype=np.bool_)
     categories: list[Array] = []
-    for j in range(len(items)):
-        values, usable = _column(df.iloc[:, j], codes[j])
+    for j, (_, column) in enumerate(df.items()):
+        values, usable = _column(column, codes[j])
         unusable[j] = not usable
         categories.append(values)
     refuse(

@@ -203,11 +203,7 @@ def polychoric(
     else:
         encoded = encode(df)
         counts = counts_of(encoded)
-    found = usable_tables(counts, missing=missing)
-    tau = _thresholds(found)
-    tables = _filled(found, empty_cells)
-    rho, ending = np.empty(tables.shape[0]), np.empty(tables.shape[0], dtype=np.int64)
-    estimate_pairs(tables, tau, found.n_categories, rho, ending)
+    found, tau, rho, ending = _estimated(counts, missing, empty_cells)
     R = symmetric(rho, np.ones(found.n_items))
     R, smallest, was_smoothed, matrix_warnings = smoothed(R, smooth)
     covariance, errors = None, None
@@ -239,6 +235,24 @@ def polychoric(
         warnings=(*_table_warnings(found, counts, offered & ~used, ending), *matrix_warnings),
         provenance=provenance("polychoric", options),
     )
+
+
+def polychoric_matrix(counts: ResponseCounts, *, missing: Missing = "listwise") -> Array:
+    """Return the correlations of :func:`polychoric` alone, shape (n_items, n_items), for work that repeats it often."""
+    found, _, rho, _ = _estimated(counts, missing, "none")
+    return np.asarray(symmetric(rho, np.ones(found.n_items)), dtype=np.float64)
+
+
+def _estimated(
+    counts: ResponseCounts, missing: Missing, empty_cells: EmptyCells
+) -> tuple[PairTables, Array, Array, Counts]:
+    """Return the tables that are used, thresholds, correlations, and how the estimation of each ended."""
+    found = usable_tables(counts, missing=missing)
+    tau = _thresholds(found)
+    tables = _filled(found, empty_cells)
+    rho, ending = np.empty(tables.shape[0]), np.empty(tables.shape[0], dtype=np.int64)
+    estimate_pairs(tables, tau, found.n_categories, rho, ending)
+    return found, tau, rho, ending
 
 
 def _needs_answers() -> Problem:
@@ -391,6 +405,8 @@ def _table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, endin
 
 def _unused(used: Array, counted: Array) -> Array:
     """Return codes that nobody used: those of left-out persons, and whole numbers between the used ones."""
+    if used.size == counted.size and used[-1] - used[0] == used.size - 1:
+        return np.empty(0)
     lost = np.setdiff1d(counted, used)
     if (used == np.floor(used)).all() and used[-1] - used[0] < MISSING:
         lost = np.union1d(lost, np.setdiff1d(np.arange(used[0], used[-1] + 1), used))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROWS = 100_000
 _PARQUET = b"PAR1"
+_NO_NUMBER = "The column holds something that is not a number."
 _NUMBERS_ONLY = "Write the code of the answer, or name the other columns with columns=."
 
 
@@ -148,7 +149,7 @@ def _unread(reason: str, path: Path, names: list[str]) -> Problem:
             code=Code.RSP_TEXT_IN_NUMBERS,
             file=str(path),
             column=names[int(column[1])],
-            what="The column holds something that is not a number.",
+            what=_NO_NUMBER,
             fix=_NUMBERS_ONLY,
         )
     row = re.search(r"Row #(\d+)", reason)
@@ -176,34 +177,12 @@ def _parquet_chunks(path: Path, columns: Sequence[str] | None, rows: int) -> Ite
 def _wanted(path: Path, names: Sequence[str], columns: Sequence[str] | None) -> list[str]:
     """Return the columns to read, or refuse names that occur twice or not at all."""
     twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise ResponsesError(
-            [
-                Problem(
-                    code=Code.RSP_HEADER_TWICE,
-                    file=str(path),
-                    column=name,
-                    what="Two columns have the same name.",
-                    fix="Rename or delete one of them.",
-                )
-                for name in twice
-            ]
-        )
+    _refuse(
+        Code.RSP_HEADER_TWICE, twice, path, what="Two columns have the same name.", fix="Rename or delete one of them."
+    )
     wanted = list(names if columns is None else columns)
     absent = [name for name in wanted if name not in names]
-    if absent:
-        raise ResponsesError(
-            [
-                Problem(
-                    code=Code.RSP_NO_SUCH_COLUMN,
-                    file=str(path),
-                    column=name,
-                    what="The file does not have this column.",
-                    fix="Correct the name.",
-                )
-                for name in absent
-            ]
-        )
+    _refuse(Code.RSP_NO_SUCH_COLUMN, absent, path, what="The file does not have this column.", fix="Correct the name.")
     return wanted
 
 
@@ -212,21 +191,15 @@ def _numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     from pandas.api.types import is_any_real_numeric_dtype, is_bool_dtype
 
     text = [
-        name
+        str(name)
         for name, kind in frame.dtypes.items()
         if not (is_any_real_numeric_dtype(kind) or is_bool_dtype(kind)) and frame[name].notna().any()
     ]
-    if text:
-        raise ResponsesError(
-            [
-                Problem(
-                    code=Code.RSP_TEXT_IN_NUMBERS,
-                    file=str(path),
-                    column=str(name),
-                    what="The column holds something that is not a number.",
-                    fix=_NUMBERS_ONLY,
-                )
-                for name in text
-            ]
-        )
+    _refuse(Code.RSP_TEXT_IN_NUMBERS, text, path, what=_NO_NUMBER, fix=_NUMBERS_ONLY)
     return frame.astype("float64")
+
+
+def _refuse(code: Code, columns: Sequence[str], path: Path, *, what: str, fix: str) -> None:
+    """Raise one problem a column, if there are any."""
+    if columns:
+        raise ResponsesError([Problem(code=code, file=str(path), column=name, what=what, fix=fix) for name in columns])

@@ -130,8 +130,13 @@ def test_a_singular_matrix_is_refused_or_smoothed(smooth: Any, answers: pd.DataF
             correlation_input(frame, correlation=kind, regular=True)
         assert caught.value.codes == (Code.STA_SINGULAR_CORRELATION,)
         found = correlation_input(frame, correlation=kind, smooth=smooth, regular=True)
-        assert [problem.code for problem in found.warnings][-1] == Code.STA_SMOOTHED
+        assert [problem.code for problem in found.warnings].count(Code.STA_SMOOTHED) == 1
         assert np.linalg.eigvalsh(found.R)[0] > 1e-10
+
+
+def test_a_matrix_that_is_left_as_it_is_says_so(answers: pd.DataFrame) -> None:
+    found = correlation_input(answers.assign(again=answers["a"]), correlation="polychoric")
+    assert Code.STA_NOT_POSITIVE_DEFINITE in [problem.code for problem in found.warnings]
 
 
 def test_the_nearest_matrix_is_nearer() -> None:

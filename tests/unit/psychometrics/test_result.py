@@ -19,7 +19,9 @@ COMMON = ["n_persons", "n_items", "n_dropped", "method", "warnings", "provenance
 def results(answers: pd.DataFrame) -> list[Result]:
     scale = answers[["a", "b", "c"]]
     return [
+        pm.count_responses(answers),
         pm.pearson_correlation(answers),
+        pm.polychoric(answers, acov="full"),
         pm.describe_items(answers, codes=range(1, 6)),
         pm.item_analysis(scale),
         pm.cronbach_alpha(scale),
@@ -33,7 +35,8 @@ def results(answers: pd.DataFrame) -> list[Result]:
 
 
 def test_every_public_result_is_covered(results: list[Result]) -> None:
-    assert {type(result).__name__ for result in results} == {name for name in pm.__all__ if name.endswith("Result")}
+    public = {name for name in pm.__all__ if name.endswith("Result")}
+    assert {type(result).__name__ for result in results} == public | {"ResponseCounts"}
 
 
 def test_results_are_frozen_and_slotted_and_end_with_the_common_fields(results: list[Result]) -> None:

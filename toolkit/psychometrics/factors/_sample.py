@@ -1,4 +1,4 @@
-"""From answers, or a correlation matrix with its number of persons, to what a factor analysis works on."""
+"""From answers, counts or a correlation matrix to what a factor analysis works on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import moments, refuse_singular, table
+from toolkit.psychometrics._counts import ResponseCounts, symmetric
+from toolkit.psychometrics._inputs import complete, moments
 from toolkit.psychometrics._numerics import Array
-from toolkit.psychometrics._options import Correlation, Data, Missing, conflict, one_of, within
+from toolkit.psychometrics._options import Correlation, Missing, Smooth, conflict
+from toolkit.psychometrics.correlation import CorrelationInput, correlation_input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,34 +21,35 @@ class Sample:
 
     Attributes
     ----------
+    found : CorrelationInput
+        The correlations, positive definite, with their items and persons.
     R : ndarray, shape (p, p)
-        Correlations, positive definite.
-    items : tuple of str
-        Names of the items.
-    n : int
-        Persons that tests and intervals count.
-    n_persons, n_dropped : int
-        Persons used and left out.
-    correlation : {"pearson", "spearman", "polychoric"}
-        The kind of correlation.
+        The correlations again, writable and in rows.
+    correlation : {"pearson", "spearman", "polychoric"} or None
+        The kind of correlation; None for a matrix that was given.
     missing : {"listwise", "pairwise"}
         The missing rule.
     codes : ndarray, shape (n_persons, p), or None
-        The answers; None where only correlations were given.
+        The answers; None where only counts or correlations were given.
+    counts : ResponseCounts or None
+        Counted answers, where these were given.
     mean, sd : ndarray, shape (p,), or None
-        Of the answers.
+        Of the answers; None where only correlations were given.
     """
 
+    found: CorrelationInput
     R: Array
-    items: tuple[str, ...]
-    n: int
-    n_persons: int
-    n_dropped: int
-    correlation: Correlation
+    correlation: Correlation | None
     missing: Missing
     codes: Array | None
+    counts: ResponseCounts | None
     mean: Array | None
     sd: Array | None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Names of the items."""
+        return self.found.items
 
     @property
     def complete(self) -> bool:
@@ -58,125 +61,134 @@ class Sample:
         if self.codes is None:
             raise StatisticsError(
                 Problem(
-                    code=Code.STA_ANSWERS_NEEDED,
-                    what=f"{purpose} cannot be computed from correlations alone.",
-                    got="data='correlations'",
-                    allowed="data='answers'",
-                    fix="Give the persons' answers.",
+                    code=Code.STA_NEEDS_ANSWERS,
+                    what=f"{purpose} cannot be computed without the persons' answers.",
+                    got="counts of pairs" if self.counts is not None else "correlations",
+                    allowed="a DataFrame of persons x items",
+                    fix="Give the answers themselves.",
                 )
             )
         return self.codes
 
+    def scores(self, purpose: str) -> Array:
+        """Return complete answers as standard scores with mean 0 and variance 1, shape (n, p)."""
+        codes = self.answers(purpose)
+        if not self.complete:
+            raise conflict(
+                "missing='pairwise' with missing answers",
+                why=f"{purpose.lower()} needs persons who answered every item.",
+                fix="Give missing='listwise'.",
+            )
+        centred = codes - codes.mean(axis=0)
+        standard: Array = centred / centred.std(axis=0)
+        return standard
+
 
 def sample_of(
-    df: pd.DataFrame, *, data: Data, n_persons: int | None, correlation: Correlation, missing: Missing
+    df: pd.DataFrame | ResponseCounts,
+    *,
+    n_persons: int | None,
+    correlation: Correlation,
+    missing: Missing,
+    smooth: Smooth,
 ) -> Sample:
-    """Check answers or correlations and return what a factor analysis works on.
+    """Check answers, counts or correlations and return what a factor analysis works on.
 
     Parameters
     ----------
-    df : DataFrame
-        Answers of persons x items, or correlations of items x items.
-    data : {"answers", "correlations"}
-        What the frame holds.
+    df : DataFrame or ResponseCounts
+        Answers of persons x items, counted answers, or, with ``n_persons``, correlations of items x items.
     n_persons : int or None
-        Persons behind the correlations; None with answers.
-    correlation : {"pearson", "spearman", "polychoric"}
-        The kind of correlation.
-    missing : {"listwise", "pairwise"}
-        The missing rule.
+        Says that ``df`` is a correlation matrix, and from how many persons.
+    correlation, missing, smooth : str
+        See :func:`~toolkit.psychometrics.correlation.correlation_input`.
 
     Raises
     ------
     StatisticsError
-        STA_NOT_CORRELATIONS, STA_OPTION_CONFLICT, STA_OPTION_RANGE, and the codes of
-        :func:`~toolkit.psychometrics._inputs.moments`.
+        The codes of :func:`~toolkit.psychometrics.correlation.correlation_input`.
     """
-    one_of(data, Data, name="data")
-    one_of(correlation, Correlation, name="correlation")
-    one_of(missing, Missing, name="missing")
-    if data == "correlations":
-        return _given(df, n_persons, correlation, missing)
-    if n_persons is not None:
-        raise conflict(
-            "n_persons= and data='answers'",
-            why="answers are counted, not told.",
-            fix="Leave n_persons= out, or give data='correlations'.",
-        )
-    found = moments(df, missing=missing, regular=True)
-    codes = np.array(found.responses.codes, order="C")
-    R = np.array(found.correlation, order="C")
-    if correlation == "spearman":
-        R = rank_correlation(codes)
-        refuse_singular(R, found.responses.n_persons)
+    found = correlation_input(
+        df, correlation=correlation, missing=missing, smooth=smooth, n_persons=n_persons, regular=True
+    )
+    codes, counts, mean, sd = None, None, None, None
+    if isinstance(df, ResponseCounts):
+        counts = df
+        spread = moments(df, missing=missing)
+        mean, sd = spread.mean, np.sqrt(np.diag(spread.covariance))
+    elif n_persons is None:
+        codes = np.array(complete(df, missing=missing).codes, order="C")
+        mean, sd = np.nanmean(codes, axis=0), np.nanstd(codes, axis=0, ddof=1)
     return Sample(
-        R=R,
-        items=found.items,
-        n=found.n,
-        n_persons=found.responses.n_persons,
-        n_dropped=found.responses.n_dropped,
-        correlation=correlation,
+        found=found,
+        R=np.array(found.R, dtype=np.float64, order="C"),
+        correlation=correlation if n_persons is None else None,
         missing=missing,
         codes=codes,
-        mean=found.mean,
-        sd=np.sqrt(np.diag(found.covariance)),
+        counts=counts,
+        mean=mean,
+        sd=sd,
     )
 
 
-def rank_correlation(codes: Array) -> Array:
-    """Return Spearman's correlations; each pair ranks the persons who answered both items."""
-    R = np.array(pd.DataFrame(codes).corr(method="spearman").to_numpy(), order="C")
-    np.fill_diagonal(R, 1.0)
-    return R
+def correlation_variances(sample: Sample) -> Array:
+    """Return the sampling variances of the correlations, shape (p, p); infinite on the diagonal.
 
+    Those of Pearson correlations come from the fourth moments of complete answers, those of polychoric correlations
+    from the tables of pairs.
 
-def _given(df: pd.DataFrame, n_persons: int | None, correlation: Correlation, missing: Missing) -> Sample:
-    if n_persons is None:
+    Raises
+    ------
+    StatisticsError
+        STA_NEEDS_ANSWERS, STA_OPTION_CONFLICT.
+    """
+    if sample.correlation == "polychoric":
+        from toolkit.psychometrics.ordinal_correlation import polychoric
+
+        source = sample.counts if sample.counts is not None else _frame(sample)
+        errors = polychoric(source, missing=sample.missing, acov="diagonal").standard_errors
+        variances = np.empty((0, 0)) if errors is None else errors.to_numpy(copy=True) ** 2
+    elif sample.correlation == "spearman":
         raise conflict(
-            "data='correlations' without n_persons=",
-            why="a correlation matrix does not say how many persons are behind it.",
-            fix="Give n_persons=.",
+            "method='dwls' and correlation='spearman'",
+            why="the sampling variances of rank correlations are not known.",
+            fix="Use Pearson or polychoric correlations, or method='minres'.",
         )
-    within(n_persons, name="n_persons", low=3, whole=True)
-    given = table(df)
-    R = np.array(given.codes, order="C")
-    _refuse_other_than_correlations(R, [str(name) for name in df.index], given.items)
-    refuse_singular(R, n_persons)
-    return Sample(
-        R=R,
-        items=given.items,
-        n=int(n_persons),
-        n_persons=int(n_persons),
-        n_dropped=0,
-        correlation=correlation,
-        missing=missing,
-        codes=None,
-        mean=None,
-        sd=None,
-    )
-
-
-def _refuse_other_than_correlations(R: Array, rows: list[str], columns: tuple[str, ...]) -> None:
-    if R.shape[0] != R.shape[1]:
-        got = f"shape {R.shape}"
-    elif np.isnan(R).any():
-        got = "missing values"
-    elif rows not in (list(columns), [str(number) for number in range(len(rows))]):
-        got = "rows named otherwise than the columns"
-    elif np.abs(R - R.T).max() > 1e-8:
-        got = f"entries that differ by {np.abs(R - R.T).max():.3g} from their mirror images"
-    elif np.abs(np.diag(R) - 1.0).max() > 1e-8:
-        got = "a diagonal other than ones"
-    elif np.abs(R).max() > 1.0 + 1e-8:
-        got = f"an entry of {np.abs(R).max():.3g}"
     else:
-        return
-    raise StatisticsError(
-        Problem(
-            code=Code.STA_NOT_CORRELATIONS,
-            what="The frame is not a correlation matrix of the items.",
-            got=got,
-            allowed="symmetric, ones on the diagonal, rows named like the columns",
-            fix="Correct the matrix, or give the persons' answers with data='answers'.",
+        variances = _pearson_variances(sample.R, sample.scores("The weight of a correlation"))
+    np.fill_diagonal(variances, np.inf)
+    if not (variances > 0).all():
+        raise conflict(
+            "method='dwls' and a perfect correlation",
+            why="a correlation of 1 or -1 has no sampling variance.",
+            fix="Join or leave out one of the two items, or use method='minres'.",
         )
-    )
+    return variances
+
+
+def correlation_covariance(sample: Sample) -> Array:
+    """Return the sampling covariance matrix of polychoric correlations, pairs in the order of ``tril_indices``."""
+    from toolkit.psychometrics.ordinal_correlation import polychoric
+
+    acov = polychoric(_frame(sample), missing=sample.missing, acov="full").acov
+    p = len(sample.items)
+    n_pairs = p * (p - 1) // 2
+    whole = np.asarray(acov, dtype=np.float64)[-n_pairs:, -n_pairs:]
+    place = symmetric(np.arange(n_pairs), np.zeros(p, dtype=np.int64))[np.tril_indices(p, k=-1)]
+    covariance: Array = whole[np.ix_(place, place)]
+    return covariance
+
+
+def _frame(sample: Sample) -> pd.DataFrame:
+    return pd.DataFrame(sample.answers("A covariance of polychoric correlations"), columns=list(sample.items))
+
+
+def _pearson_variances(R: Array, scores: Array) -> Array:
+    n = scores.shape[0]
+    squares = scores**2
+    both = squares.T @ squares / n
+    cubes = (squares * scores).T @ scores / n
+    fourth = np.diag(both)
+    spread = 0.25 * R**2 * (fourth[:, None] + fourth[None, :] + 2.0 * both)
+    variances: Array = (both - R * (cubes + cubes.T) + spread) / n
+    return variances

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from toolkit.errors import Code, Problem
+from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, Rng, generator, pair_moments
 from toolkit.psychometrics._options import confidence, within
 from toolkit.psychometrics._result import Result, provenance
 from toolkit.psychometrics.factors import _extraction_kernel, _refit_kernel
 from toolkit.psychometrics.factors._extraction_kernel import Index
 from toolkit.psychometrics.factors._fitted import Fitted
-from toolkit.psychometrics.factors._sample import Sample, rank_correlation
+from toolkit.psychometrics.factors._sample import Sample
 from toolkit.psychometrics.factors.rotation import rotation_criterion
 
-BLOCK = 250
-"""Replicates that are computed together; each block has a random stream of its own."""
+BLOCK, SMALL_BLOCK = 250, 25
+"""Replicates that are computed together, with a random stream of their own; few where each draw is slow."""
 MOST_PRODUCTS = 4_000_000
 """Products of answers that are held at a time."""
 
@@ -88,7 +88,8 @@ def bootstrapped(fitted: Fitted, *, n: int, level: float, rng: Rng, factors: lis
     confidence(level)
     fitted.sample.answers("A bootstrap")
     random, seed = generator(rng)
-    blocks = [BLOCK] * (int(n) // BLOCK) + ([int(n) % BLOCK] if int(n) % BLOCK else [])
+    block = BLOCK if _by_products(fitted.sample) else SMALL_BLOCK
+    blocks = [min(block, int(n) - first) for first in range(0, int(n), block)]
     draws = resampled_correlations(fitted.sample)
     done = Parallel(prefer="threads")(
         delayed(_block)(fitted, draws, size, stream)
@@ -128,9 +129,9 @@ def bootstrapped(fitted: Fitted, *, n: int, level: float, rng: Rng, factors: lis
         n_used=int(used.sum()),
         n_failed=n_failed,
         n_heywood=n_heywood,
-        n_persons=fitted.sample.n_persons,
+        n_persons=fitted.sample.found.n_persons,
         n_items=len(items),
-        n_dropped=fitted.sample.n_dropped,
+        n_dropped=fitted.sample.found.n_dropped,
         method="percentile bootstrap of persons; replicates are turned towards the solution, rotated from it, and "
         "matched to it in order and sign",
         warnings=_failures(n_failed, int(n)),
@@ -166,7 +167,7 @@ def refitted(fitted: Fitted, matrices: Array) -> tuple[Array, Array, Index]:
         fitted.method, _extraction_kernel.LEAST_SQUARES
     )
     return _refit_kernel.refit(
-        matrices,
+        np.ascontiguousarray(matrices),
         fitted.unrotated.uniquenesses,
         np.array(fitted.unrotated.loadings, order="C"),
         extraction,
@@ -188,16 +189,53 @@ def resampled_correlations(sample: Sample) -> Callable[[int, np.random.Generator
     """Return a function that draws persons with replacement and returns correlations, shape (replicates, p, p)."""
     codes = sample.answers("A bootstrap")
     n = codes.shape[0]
-    if sample.correlation == "pearson" and sample.complete:
+    if _by_products(sample):
         return lambda size, random: weighted_correlations(
             codes, np.stack([np.bincount(random.integers(n, size=n), minlength=n) for _ in range(size)])
         )
-    of_draw: Callable[[Array], Array]
-    of_draw = rank_correlation if sample.correlation == "spearman" else lambda drawn: pair_moments(drawn)[2]
+    if sample.correlation == "polychoric":
+        return _polychoric_draws(sample)
+    of_draw = _rank_correlations if sample.correlation == "spearman" else _pair_correlations
 
     def draws(size: int, random: np.random.Generator) -> Array:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.stack([of_draw(codes[random.integers(n, size=n)]) for _ in range(size)])
+        return np.stack([of_draw(codes[random.integers(n, size=n)]) for _ in range(size)])
+
+    return draws
+
+
+def _by_products(sample: Sample) -> bool:
+    """Say whether all correlations of a block of draws come from one product of matrices."""
+    return sample.correlation == "pearson" and sample.complete
+
+
+def _pair_correlations(codes: Array) -> Array:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return pair_moments(codes)[2]
+
+
+def _rank_correlations(codes: Array) -> Array:
+    R = pd.DataFrame(codes).corr(method="spearman").to_numpy(copy=True)
+    np.fill_diagonal(R, 1.0)
+    return R
+
+
+def _polychoric_draws(sample: Sample) -> Callable[[int, np.random.Generator], Array]:
+    """Answers are encoded once; each draw is counted and estimated. A draw with a constant item gives NaN."""
+    from toolkit.psychometrics.counting import counts_of, encode
+    from toolkit.psychometrics.ordinal_correlation import polychoric_matrix
+
+    encoded = encode(pd.DataFrame(sample.answers("A bootstrap"), columns=list(sample.items)))
+    n = encoded.codes.shape[1]
+
+    def of_draw(persons: Index) -> Array:
+        try:
+            counts = counts_of(replace(encoded, codes=np.ascontiguousarray(encoded.codes[:, persons])))
+            return polychoric_matrix(counts, missing=sample.missing)
+        except StatisticsError:
+            return np.full(sample.R.shape, np.nan)
+
+    def draws(size: int, random: np.random.Generator) -> Array:
+        return np.stack([of_draw(persons) for persons in random.integers(n, size=(size, n))])
 
     return draws
 

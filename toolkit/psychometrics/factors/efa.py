@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._inputs import complete, table
 from toolkit.psychometrics._numerics import Array, Rng, eigenvalues, generator
-from toolkit.psychometrics._options import Correlation, Data, Missing, confidence, conflict, one_of, within
+from toolkit.psychometrics._options import Correlation, Missing, Smooth, confidence, conflict, one_of, within
 from toolkit.psychometrics._result import Estimate, Result, provenance, undefined
 from toolkit.psychometrics.factors._fitted import Fitted
-from toolkit.psychometrics.factors._sample import Sample, sample_of
+from toolkit.psychometrics.factors._sample import Sample, correlation_variances, sample_of
 from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult, bootstrapped
 from toolkit.psychometrics.factors.extraction import LARGEST_COMMUNALITY, Extraction, Unrotated, extract
 from toolkit.psychometrics.factors.fit import FitConvention, factor_fit
@@ -34,8 +35,6 @@ from toolkit.psychometrics.factors.scores import ScoreMethod, determinacy, score
 from toolkit.psychometrics.factors.standard_errors import (
     EfaStandardErrors,
     StandardErrors,
-    correlation_variances,
-    standard_scores,
 )
 from toolkit.psychometrics.factors.standard_errors import standard_errors as errors_of
 
@@ -146,7 +145,7 @@ class EfaResult(Result):
         Raises
         ------
         StatisticsError
-            STA_ANSWERS_NEEDED, STA_OPTION_RANGE.
+            STA_NEEDS_ANSWERS, STA_OPTION_RANGE.
 
         Notes
         -----
@@ -221,15 +220,15 @@ class EfaResult(Result):
 
 
 def efa(
-    df: pd.DataFrame,
+    df: pd.DataFrame | ResponseCounts,
     *,
     n_factors: int,
     method: Extraction = "minres",
     rotation: Rotation = "oblimin",
     normalize: bool | None = None,
     correlation: Correlation = "pearson",
-    data: Data = "answers",
     n_persons: int | None = None,
+    smooth: Smooth = "none",
     gamma: float = 0.0,
     delta: float = 0.01,
     power: float = 4.0,
@@ -249,9 +248,9 @@ def efa(
 
     Parameters
     ----------
-    df : DataFrame of numeric codes, shape (n_persons, n_items)
-        One row a person, one column an item, NaN for a missing answer. More persons than items are needed. With
-        ``data="correlations"``, the correlation matrix of the items.
+    df : DataFrame of numeric codes, shape (n_persons, n_items), or ResponseCounts
+        One row a person, one column an item, NaN for a missing answer; or counted answers. More persons than items are
+        needed. With ``n_persons``, the correlation matrix of the items.
     n_factors : int
         Factors, 1 or more, few enough that degrees of freedom are not negative and that the data carry them all.
     method : {"minres", "ml", "paf", "dwls"}, default "minres"
@@ -264,12 +263,13 @@ def efa(
     normalize : bool, optional
         Kaiser normalisation. None means on for varimax and promax and off for the others, as R's psych and
         GPArotation do.
-    correlation : {"pearson", "spearman"}, default "pearson"
-        The kind of correlation.
-    data : {"answers", "correlations"}, default "answers"
-        What ``df`` holds.
+    correlation : {"pearson", "spearman", "polychoric"}, default "pearson"
+        The kind of correlation. Polychoric correlations suit ordered answers with few categories.
     n_persons : int, optional
-        Persons behind a correlation matrix; needed with it and refused without it.
+        Says that ``df`` is a correlation matrix, and from how many persons. It is never guessed from the numbers.
+    smooth : {"none", "eigenvalues", "nearest"}, default "none"
+        What to do with a matrix that is not positive definite: refuse it, raise its small eigenvalues, or take the
+        nearest correlation matrix.
     gamma, delta, power : float
         Parameter of oblimin (default 0, .8 at most: above it factors collapse), of geomin (.01) and of promax (4).
     target : DataFrame or array, shape (n_items, n_factors), optional
@@ -301,12 +301,13 @@ def efa(
     ------
     StatisticsError
         STA_TOO_MANY_FACTORS, STA_UNKNOWN_OPTION, STA_OPTION_RANGE, STA_OPTION_CONFLICT, STA_SHAPE_MISMATCH,
-        STA_SINGULAR_CORRELATION, STA_NOT_CORRELATIONS, STA_ANSWERS_NEEDED, STA_TOO_FEW_PERSONS, and the codes of
+        STA_SINGULAR_CORRELATION, STA_NOT_A_CORRELATION, STA_NEEDS_ANSWERS, STA_TOO_FEW_PERSONS, and the codes of
         :func:`~toolkit.psychometrics.correlation.pearson_correlation`.
 
     Warns
     -----
-    STA_HEYWOOD, STA_NOT_CONVERGED, STA_ROTATION_IGNORED, STA_UNDEFINED
+    STA_HEYWOOD, STA_NOT_CONVERGED, STA_ROTATION_IGNORED, STA_UNDEFINED, STA_SMOOTHED, and those of
+    :func:`~toolkit.psychometrics.ordinal_correlation.polychoric`
         In ``warnings``.
 
     Notes
@@ -366,7 +367,7 @@ def efa(
     within(delta, name="delta", low=0.0, open_ends=True)
     within(power, name="power", low=1.0, open_ends=True)
     within(varimax_tolerance, name="varimax_tolerance", low=0.0, high=0.1, open_ends=True)
-    sample = sample_of(df, data=data, n_persons=n_persons, correlation=correlation, missing=missing)
+    sample = sample_of(df, n_persons=n_persons, correlation=correlation, missing=missing, smooth=smooth)
     p = len(sample.items)
     _refuse_too_many(m, p)
     goal = _target(target, rotation, sample, m)
@@ -408,7 +409,8 @@ def efa(
         "rotation": rotation,
         "normalize": rotation in NORMALIZED if normalize is None else normalize,
         "correlation": correlation,
-        "data": data,
+        "n_persons": n_persons,
+        "smooth": smooth,
         "gamma": gamma,
         "delta": delta,
         "power": power,
@@ -433,13 +435,14 @@ def _result(fitted: Fitted, turned: Rotated, options: Mapping[str, Any], seed: i
     fit = factor_fit(
         sample.R,
         Lambda @ Phi @ Lambda.T,
-        n=sample.n,
+        n=sample.found.n,
         n_factors=m,
         level=options["level"],
         convention=options["fit_convention"],
     )
     heywood = tuple(item for item, share in zip(items, communality, strict=True) if share >= LARGEST_COMMUNALITY - 1e-6)
-    warnings = [_rotation_ignored(options["rotation"])] if m == 1 and options["rotation"] != "none" else []
+    warnings = list(sample.found.warnings)
+    warnings += [_rotation_ignored(options["rotation"])] if m == 1 and options["rotation"] != "none" else []
     warnings += [_heywood(item) for item in heywood]
     warnings += _unconverged(fitted.unrotated.converged, turned.converged)
     if fit.df == 0:
@@ -484,11 +487,11 @@ def _result(fitted: Fitted, turned: Rotated, options: Mapping[str, Any], seed: i
         n_best=turned.n_best,
         n_minima=turned.n_minima,
         n_stopped=turned.n_stopped,
-        n_smallest_pair=sample.n,
-        n_persons=sample.n_persons,
+        n_smallest_pair=sample.found.n,
+        n_persons=sample.found.n_persons,
         n_items=p,
-        n_dropped=sample.n_dropped,
-        method=_in_words(options, rotated=fitted.criterion is not None),
+        n_dropped=sample.found.n_dropped,
+        method=_in_words(options, sample.found.method, rotated=fitted.criterion is not None),
         warnings=tuple(warnings),
         provenance=provenance("efa", options, seed=seed),
         _fitted=fitted,
@@ -558,29 +561,18 @@ def _target(target: pd.DataFrame | npt.ArrayLike | None, rotation: Rotation, sam
 
 def _weights(sample: Sample) -> Array:
     """Return the reciprocals of the correlations' sampling variances, with a mean of one."""
-    if sample.correlation == "spearman" or not sample.complete:
-        sample.answers("Weights of correlations")
-        raise conflict(
-            f"method='dwls' with correlation={sample.correlation!r}, missing={sample.missing!r}",
-            why="the sampling variances of these correlations are not known.",
-            fix="Use complete answers with Pearson correlations, or method='minres'.",
-        )
-    variances = correlation_variances(sample.R, standard_scores(sample))
-    np.fill_diagonal(variances, np.inf)
-    weights = 1.0 / variances
+    weights = 1.0 / correlation_variances(sample)
     mean: Array = weights / weights[np.tril_indices(weights.shape[0], k=-1)].mean()
     return mean
 
 
-def _in_words(options: Mapping[str, Any], *, rotated: bool) -> str:
+def _in_words(options: Mapping[str, Any], source: str, *, rotated: bool) -> str:
     rotation = options["rotation"]
     turned = rotation if rotated else "unrotated"
     kaiser = ", Kaiser normalisation" if options["normalize"] and rotated else ""
     angle = "oblique " if rotation in OBLIQUE and rotated else ""
-    kind = {"pearson": "Pearson", "spearman": "Spearman", "polychoric": "polychoric"}[options["correlation"]]
     fit = "" if options["fit_convention"] == "psych" else ", fit as in EFAtools"
-    source = options["missing"] if options["data"] == "answers" else "from a correlation matrix"
-    return f"EFA, {options['method']} on {kind} correlations, {angle}{turned}{kaiser}, {source}{fit}"
+    return f"EFA, {options['method']} on {source}, {angle}{turned}{kaiser}{fit}"
 
 
 def _refuse_empty_factors(unrotated: Unrotated, m: int) -> None:

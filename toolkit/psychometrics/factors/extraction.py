@@ -77,6 +77,9 @@ def extract(
     to the iteration's fixed point, which is a minimum of the MINRES discrepancy; other programs stop on the way.
     DWLS solves for the loadings of one item after the other.
 
+    With few persons, and nearly always together with a Heywood case, a discrepancy can have several minima; the one
+    below the start is returned.
+
     References
     ----------
     Joreskog, K. G. (1967). Some contributions to maximum likelihood factor analysis. Psychometrika, 32, 443-482.

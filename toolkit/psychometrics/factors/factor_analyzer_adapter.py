@@ -1,4 +1,4 @@
-"""The one door to factor_analyzer: extraction for :mod:`.extraction`, and independent replication.
+"""The one door to factor_analyzer, which replicates the toolkit's own extraction, KMO and Bartlett's test.
 
 factor_analyzer 0.5.1 calls ``check_array(force_all_finite=...)``; scikit-learn 1.6 renamed the argument to
 ``ensure_all_finite`` and 1.8 removed the old name. The methods are therefore run as copies whose ``check_array`` speaks
@@ -43,7 +43,7 @@ def unrotated_loadings(R: Array, n_factors: int, method: Literal["ml", "minres"]
     """Return factor_analyzer's unrotated loadings of a correlation matrix, shape (n_items, n_factors).
 
     Its optimiser works without a gradient and may stop early; that it says so is not an error here, because the
-    caller polishes the solution.
+    tolerance of a replication allows for it.
     """
     from factor_analyzer import FactorAnalyzer
     from sklearn.utils import check_array

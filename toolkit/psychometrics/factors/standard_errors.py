@@ -32,11 +32,12 @@ from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import conflict
 from toolkit.psychometrics.factors import _rotation_kernel as kernels
 from toolkit.psychometrics.factors._fitted import Fitted
-from toolkit.psychometrics.factors._sample import Sample
+from toolkit.psychometrics.factors._sample import Sample, correlation_covariance
 from toolkit.psychometrics.factors.rotation import Criterion
 
 StandardErrors = Literal["information", "sandwich"]
-"""``information`` takes the answers for normal, ``sandwich`` takes Gamma from their fourth moments."""
+"""``information`` takes the answers for normal, ``sandwich`` takes Gamma from the answers: from their fourth moments,
+or for polychoric correlations from the two-step estimator."""
 Complex = np.ndarray[tuple[int, ...], np.dtype[Any]]
 STEP = 1e-30
 WORST_CONDITION = 1e10
@@ -81,7 +82,7 @@ def standard_errors(fitted: Fitted, kind: StandardErrors, *, factors: list[str],
     Raises
     ------
     StatisticsError
-        STA_OPTION_CONFLICT, STA_ANSWERS_NEEDED.
+        STA_OPTION_CONFLICT, STA_NEEDS_ANSWERS.
     """
     sample = fitted.sample
     _refuse_without_gamma(sample, kind)
@@ -94,15 +95,19 @@ def standard_errors(fitted: Fitted, kind: StandardErrors, *, factors: list[str],
         np.fill_diagonal(implied, 1.0)
         if kind == "information":
             covariance = normal_covariance(G, implied)
+        elif sample.correlation == "polychoric":
+            covariance = (sample.found.n - 1.0) * (G @ correlation_covariance(sample) @ G.T)
         else:
-            covariance = free_covariance(G, sample.R, standard_scores(sample))
-        errors = np.sqrt(np.diag(covariance) / (sample.n - 1.0))
+            covariance = free_covariance(G, sample.R, sample.scores("A sandwich standard error"))
+        errors = np.sqrt(np.diag(covariance) / (sample.found.n - 1.0))
     Phi = np.zeros((m, m))
     if oblique:
         Phi[np.tril_indices(m, k=-1)] = errors[p * m : -p]
         Phi += Phi.T
     items = list(sample.items)
-    words = "normal-theory covariance of the correlations" if kind == "information" else "their fourth moments"
+    words = "normal-theory covariance of the correlations"
+    if kind == "sandwich":
+        words = "covariance of the correlations from the answers"
     return EfaStandardErrors(
         loadings=pd.DataFrame(errors[: p * m].reshape(p, m), index=items, columns=factors),
         phi=pd.DataFrame(Phi, index=factors, columns=factors),
@@ -120,31 +125,6 @@ def _refuse_without_gamma(sample: Sample, kind: StandardErrors) -> None:
         )
     if kind == "sandwich":
         sample.answers("A sandwich standard error")
-        if not sample.complete:
-            raise conflict(
-                "standard_errors='sandwich' and missing='pairwise'",
-                why="fourth moments need persons who answered every item.",
-                fix="Give missing='listwise', or use the bootstrap.",
-            )
-
-
-def standard_scores(sample: Sample) -> Array:
-    """Return complete answers as standard scores with mean 0 and variance 1, shape (n, p)."""
-    codes = sample.answers("A covariance matrix of correlations")
-    centred = codes - codes.mean(axis=0)
-    scores: Array = centred / centred.std(axis=0)
-    return scores
-
-
-def correlation_variances(R: Array, scores: Array) -> Array:
-    """Return n times the sampling variances of correlations from fourth moments, shape (p, p); 0 on the diagonal."""
-    n = scores.shape[0]
-    squares = scores**2
-    both = squares.T @ squares / n
-    cubes = (squares * scores).T @ scores / n
-    fourth = np.diag(both)
-    variances: Array = both - R * (cubes + cubes.T) + 0.25 * R**2 * (fourth[:, None] + fourth[None, :] + 2.0 * both)
-    return variances
 
 
 def _slopes_of(fitted: Fitted) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.bench.coverage_efa import replication
 from toolkit import psychometrics as pm
 from toolkit.errors import Code
 from toolkit.psychometrics.factors import _refit_kernel, bootstrap
@@ -78,6 +79,16 @@ def test_intervals_hold_the_estimates_and_have_the_width_of_the_errors(answers: 
     assert (place["low"], place["high"]) == (found.loadings_low.loc["b", "F2"], found.loadings_high.loc["b", "F2"])
 
 
+def test_intervals_cover() -> None:
+    """Over 80 samples and four quantities, each kind of interval holds the truth about as often as it says."""
+    replicate = replication("normal", 400, "ml", n_bootstrap=200)
+    held = pd.DataFrame([replicate(np.random.default_rng([7, number])) for number in range(80)])
+    for kind in ("bootstrap", "information", "sandwich"):
+        rates = held[[name for name in held if name.endswith(kind)]].mean()
+        assert rates.mean() == pytest.approx(0.95, abs=0.04)
+        assert rates.min() > 0.85
+
+
 def test_the_seed_repeats_and_workers_change_nothing(answers: pd.DataFrame) -> None:
     result = fitted(answers)
     one = result.bootstrap(600, rng=5)
@@ -88,7 +99,7 @@ def test_the_seed_repeats_and_workers_change_nothing(answers: pd.DataFrame) -> N
     assert not one.loadings_low.equals(result.bootstrap(600, rng=6).loadings_low)
 
 
-@pytest.mark.parametrize("correlation", ["pearson", "spearman"])
+@pytest.mark.parametrize("correlation", ["pearson", "spearman", "polychoric"])
 def test_pairwise_and_ranks_are_drawn_and_correlated_again(correlation: Any, answers: pd.DataFrame) -> None:
     holes = answers.copy()
     holes.iloc[:30, 0] = np.nan
@@ -120,7 +131,7 @@ def test_heywood_cases_among_the_replicates_are_counted(exact: Callable[..., pd.
 
 def test_answers_are_needed_and_options_checked(answers: pd.DataFrame, refused: Callable[..., object]) -> None:
     result = fitted(answers)
-    matrix = fitted(pm.pearson_correlation(answers).matrix, data="correlations", n_persons=400)
-    refused(Code.STA_ANSWERS_NEEDED, lambda given: given.bootstrap(20, rng=1), valid=result, bad=matrix)
+    matrix = fitted(pm.pearson_correlation(answers).matrix, n_persons=400)
+    refused(Code.STA_NEEDS_ANSWERS, lambda given: given.bootstrap(20, rng=1), valid=result, bad=matrix)
     refused(Code.STA_OPTION_RANGE, lambda n: result.bootstrap(n, rng=1), valid=20, bad=1)
     refused(Code.STA_OPTION_RANGE, lambda level: result.bootstrap(20, rng=1, level=level), valid=0.9, bad=1.0)

@@ -156,10 +156,10 @@ def test_a_rotation_that_stops_early_is_told(answers: pd.DataFrame, monkeypatch:
         ({"method": "paf"}, {"method": "pca"}, Code.STA_UNKNOWN_OPTION),
         ({"rotation": "equamax"}, {"rotation": "bifactor"}, Code.STA_UNKNOWN_OPTION),
         ({"correlation": "spearman"}, {"correlation": "kendall"}, Code.STA_UNKNOWN_OPTION),
-        ({"data": "answers"}, {"data": "covariances"}, Code.STA_UNKNOWN_OPTION),
         ({"fit_convention": "EFAtools"}, {"fit_convention": "SPSS"}, Code.STA_UNKNOWN_OPTION),
         ({"standard_errors": "information"}, {"standard_errors": "jackknife"}, Code.STA_UNKNOWN_OPTION),
-        ({"data": "answers"}, {"data": "answers", "n_persons": 400}, Code.STA_OPTION_CONFLICT),
+        ({"n_persons": None}, {"n_persons": 400}, Code.STA_NOT_A_CORRELATION),
+        ({"smooth": "nearest"}, {"smooth": "psych"}, Code.STA_UNKNOWN_OPTION),
         ({"rotation": "targetT", "target": ZEROS}, {"rotation": "targetT"}, Code.STA_OPTION_CONFLICT),
         ({"rotation": "targetQ", "target": ZEROS}, {"rotation": "oblimin", "target": ZEROS}, Code.STA_OPTION_CONFLICT),
         ({"rotation": "targetT", "target": ZEROS}, {"rotation": "targetT", "target": [[0]]}, Code.STA_SHAPE_MISMATCH),
@@ -194,52 +194,76 @@ def correlated(answers: pd.DataFrame) -> pd.DataFrame:
 def test_a_correlation_matrix_gives_what_its_answers_give(answers: pd.DataFrame) -> None:
     asked = {"n_factors": 2, "method": "ml", "standard_errors": "information", "rng": 1}
     of_answers = pm.efa(answers, **asked)
-    of_matrix = pm.efa(correlated(answers), data="correlations", n_persons=400, **asked)
+    of_matrix = pm.efa(correlated(answers), n_persons=400, **asked)
     np.testing.assert_allclose(of_matrix.loadings, of_answers.loadings, atol=1e-10)
     np.testing.assert_allclose(of_matrix.standard_errors.phi, of_answers.standard_errors.phi, atol=1e-10)
     assert of_matrix.chi_square == pytest.approx(of_answers.chi_square)
     assert (of_matrix.n_persons, of_matrix.n_items, of_matrix.n_dropped) == (400, 6, 0)
-    assert "from a correlation matrix" in of_matrix.method
+    assert "given correlations" in of_matrix.method
 
 
-def test_other_frames_than_correlations_are_refused(answers: pd.DataFrame, refused: Callable[..., Any]) -> None:
-    R = correlated(answers)
-
-    def call(matrix: pd.DataFrame) -> object:
-        return pm.efa(matrix, n_factors=2, data="correlations", n_persons=400, rng=1)
-
-    lopsided, diagonal, large, holes = (R.copy() for _ in range(4))
-    lopsided.iloc[0, 1] += 0.1
-    diagonal.iloc[2, 2] = 1.1
-    large.iloc[0, 1] = large.iloc[1, 0] = 1.2
-    holes.iloc[0, 1] = holes.iloc[1, 0] = np.nan
-    renamed = R.rename(index={"a": "z"})
-    for bad in (lopsided, diagonal, large, holes, renamed, R.iloc[:5]):
-        refused(Code.STA_NOT_CORRELATIONS, call, valid=R, bad=bad)
-    refused(Code.STA_NOT_FINITE, call, valid=R, bad=R.replace(R.iloc[0, 1], np.inf))
-    negative = R.copy()
-    negative.iloc[0, 1] = negative.iloc[1, 0] = -0.99
-    assert np.linalg.eigvalsh(negative)[0] < 0
-    refused(Code.STA_SINGULAR_CORRELATION, call, valid=R, bad=negative)
-
-
-def test_a_correlation_matrix_needs_its_persons_and_has_no_answers(
+def test_a_correlation_matrix_must_be_one_and_has_no_answers(
     answers: pd.DataFrame, refused: Callable[..., Any]
 ) -> None:
     R = correlated(answers)
 
     def call(options: dict[str, Any]) -> object:
-        return pm.efa(R, n_factors=2, data="correlations", rng=1, **options)
+        return pm.efa(**{"df": R, "n_factors": 2, "n_persons": 400, "rng": 1} | options)
 
-    refused(Code.STA_OPTION_CONFLICT, call, valid={"n_persons": 400}, bad={})
-    refused(Code.STA_OPTION_RANGE, call, valid={"n_persons": 400}, bad={"n_persons": 2})
-    known = {"n_persons": 400}
-    refused(Code.STA_ANSWERS_NEEDED, call, valid=known, bad=known | {"standard_errors": "sandwich"})
-    refused(Code.STA_ANSWERS_NEEDED, call, valid=known, bad=known | {"method": "dwls"})
+    holes, negative = R.copy(), R.copy()
+    holes.iloc[0, 1] = holes.iloc[1, 0] = np.nan
+    negative.iloc[0, 1] = negative.iloc[1, 0] = -0.99
+    assert np.linalg.eigvalsh(negative)[0] < 0
+    refused(Code.STA_NOT_A_CORRELATION, call, valid={}, bad={"df": holes})
+    refused(Code.STA_SINGULAR_CORRELATION, call, valid={"df": negative, "smooth": "nearest"}, bad={"df": negative})
+    refused(Code.STA_OPTION_RANGE, call, valid={}, bad={"n_persons": 2})
+    refused(Code.STA_NEEDS_ANSWERS, call, valid={}, bad={"standard_errors": "sandwich"})
+    refused(Code.STA_NEEDS_ANSWERS, call, valid={}, bad={"method": "dwls"})
+
+
+def test_a_smoothed_matrix_is_told(answers: pd.DataFrame) -> None:
+    doubled = answers.assign(again=answers["a"])
+    result = pm.efa(doubled, n_factors=2, smooth="eigenvalues", rng=1)
+    assert Code.STA_SMOOTHED in [problem.code for problem in result.warnings]
+    assert result.converged
+
+
+def test_counted_answers_give_what_the_answers_give(answers: pd.DataFrame, refused: Callable[..., Any]) -> None:
+    counts = pm.count_responses(answers)
+    for correlation in ("pearson", "spearman", "polychoric"):
+        asked = {"n_factors": 2, "correlation": correlation, "rng": 1}
+        counted, given = pm.efa(counts, **asked), pm.efa(answers, **asked)
+        np.testing.assert_allclose(counted.loadings, given.loadings, atol=1e-8)
+        np.testing.assert_allclose(counted.scores(answers), given.scores(answers), atol=1e-8)
+        refused(Code.STA_NEEDS_ANSWERS, lambda result: result.bootstrap(20, rng=1), valid=given, bad=counted)
+
+
+def test_polychoric_loadings_are_those_of_the_variables_behind_the_answers() -> None:
+    """Two answers, skewed: Pearson loadings come out far too small, polychoric ones do not."""
+    truth = np.kron(np.eye(2), [[0.8], [0.7], [0.6], [0.7]])
+    frame = pm.simulate_ordinal(truth, phi=PHI, thresholds=[1.0], n_persons=20_000, rng=1)
+    target = np.where(truth == 0, 0.0, np.nan)
+    for method in ("ml", "minres", "dwls"):
+        options = {"n_factors": 2, "method": method, "rotation": "targetQ", "target": target, "rng": 1}
+        found = pm.efa(frame, correlation="polychoric", **options)
+        np.testing.assert_allclose(found.loadings, truth, atol=0.04)
+        np.testing.assert_allclose(found.phi, PHI, atol=0.04)
+        assert np.abs(pm.efa(frame, **options).loadings - truth).to_numpy().max() > 0.1
+    assert "polychoric correlations" in found.method
+    assert "dwls" in found.method
+
+
+def test_dwls_needs_variances(answers: pd.DataFrame, refused: Callable[..., Any]) -> None:
+    copied = answers.assign(again=answers["a"])
+
+    def call(frame: pd.DataFrame) -> object:
+        return pm.efa(frame, n_factors=2, method="dwls", correlation="polychoric", smooth="nearest", rng=1)
+
+    refused(Code.STA_OPTION_CONFLICT, call, valid=answers, bad=copied)
 
 
 def test_so_few_persons_that_the_test_does_not_exist_is_told(answers: pd.DataFrame) -> None:
-    result = pm.efa(correlated(answers), n_factors=2, data="correlations", n_persons=4, rng=1)
+    result = pm.efa(correlated(answers), n_factors=2, n_persons=4, rng=1)
     assert np.isnan([result.chi_square, result.p_value, result.tli, result.cfi, result.rmsea.estimate]).all()
     assert Code.STA_UNDEFINED in [problem.code for problem in result.warnings]
     assert result.srmr > 0
@@ -316,13 +340,17 @@ def test_the_general_factor_of_a_bifactor_solution_stands_first() -> None:
 
 def test_dwls_weights_are_the_precision_of_each_correlation(answers: pd.DataFrame) -> None:
     """Resampling tells the variance of each correlation without a formula."""
+    from toolkit.psychometrics.factors._sample import correlation_variances
     from toolkit.psychometrics.factors.bootstrap import weighted_correlations
-    from toolkit.psychometrics.factors.efa import _weights
 
     result = pm.efa(answers, n_factors=2, method="dwls", rng=1)
     sample = result._fitted.sample
     counts = np.random.default_rng(1).multinomial(400, np.full(400, 1 / 400), size=4000)
     pairs = np.tril_indices(6, -1)
-    precision = 1 / weighted_correlations(sample.codes, counts).var(axis=0)[pairs]
-    np.testing.assert_allclose(_weights(sample)[pairs], precision / precision.mean(), rtol=0.12)
+    resampled = weighted_correlations(sample.codes, counts).var(axis=0)[pairs]
+    variances = correlation_variances(sample)
+    np.testing.assert_allclose(variances[pairs], resampled, rtol=0.12)
+    weights = result._fitted.weights[pairs]
+    np.testing.assert_allclose(weights / weights[0], variances[pairs][0] / variances[pairs])
+    assert weights.mean() == pytest.approx(1.0)
     assert np.abs(result.loadings - pm.efa(answers, n_factors=2, rng=1).loadings).to_numpy().max() < 0.05

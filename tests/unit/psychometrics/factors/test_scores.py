@@ -69,7 +69,7 @@ def test_new_persons_and_gaps(answers: pd.DataFrame, result: pm.EfaResult) -> No
 
 def test_scores_from_correlations_use_the_spread_of_the_answers_given(answers: pd.DataFrame) -> None:
     R = pm.pearson_correlation(answers).matrix
-    of_matrix = pm.efa(R, n_factors=2, method="ml", data="correlations", n_persons=400, rng=1)
+    of_matrix = pm.efa(R, n_factors=2, method="ml", n_persons=400, rng=1)
     of_answers = pm.efa(answers, n_factors=2, method="ml", rng=1)
     np.testing.assert_allclose(of_matrix.scores(answers), of_answers.scores(answers), atol=1e-8)
 
