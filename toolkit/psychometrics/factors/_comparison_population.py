@@ -47,7 +47,8 @@ def population(R: Array, codes: Array, k: int, size: int, random: np.random.Gene
     drawn = codes[random.integers(codes.shape[0], size=(p, size)), np.arange(p)[:, None]]
     values = np.sort(drawn - drawn.mean(axis=1, keepdims=True), axis=1)
     intermediate, psi = R, np.full(p, 0.5)
-    best_error, best, best_intermediate, lack = np.inf, np.empty(0), R, np.zeros_like(R)
+    best_error, best_intermediate, lack = np.inf, R, np.zeros_like(R)
+    best: Array = np.empty((p, 0))
     failures = 0
     while failures < TRIALS:
         fitted = extract(intermediate, k, "minres", start=psi)

@@ -35,7 +35,7 @@ def margins_of(data: pd.DataFrame | ResponseCounts, *, missing: Missing, n: int)
 def scaled(margin: Counts, n: int) -> Counts:
     """Return whole numbers of sum n in the proportions of a margin, each at least 1."""
     exact = margin * (n / margin.sum())
-    counts = np.maximum(np.floor(exact).astype(np.int64), 1)
+    counts: Counts = np.maximum(np.floor(exact).astype(np.int64), 1)
     while (rest := n - int(counts.sum())) != 0:
         place = np.argmax(exact - counts) if rest > 0 else np.argmax(counts)
         counts[place] += np.sign(rest)

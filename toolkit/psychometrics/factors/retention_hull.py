@@ -30,9 +30,8 @@ class HullResult(Result):
 
     Attributes
     ----------
-    n_factors, n_factors_cfi, n_factors_rmsea : float
-        Factors by the CAF, the CFI and the RMSEA: whole numbers from 0; NaN where no solution lies between others on
-        the hull.
+    n_factors, n_factors_cfi, n_factors_rmsea : int
+        Factors by the CAF, the CFI and the RMSEA, 0 to n_factors_max.
     table : DataFrame, shape (n_factors_max + 1, 8)
         One row a number of factors from 0: ``df``, the indices ``CAF``, ``CFI`` and ``1 - RMSEA``, for each index the
         bend ``st_CAF``, ``st_CFI``, ``st_RMSEA`` (NaN off the hull and at its ends), and ``n_heywood``, items without
@@ -49,9 +48,9 @@ class HullResult(Result):
         Options, seed and versions.
     """
 
-    n_factors: float
-    n_factors_cfi: float
-    n_factors_rmsea: float
+    n_factors: int
+    n_factors_cfi: int
+    n_factors_rmsea: int
     table: pd.DataFrame
     n_factors_max: int
     n_persons: int
@@ -128,7 +127,7 @@ def hull(
     discrepancy times n - 1, and 1 - RMSEA is used. Solutions that fit no better than one with fewer factors are left
     out, then those on or below the line between their neighbours. The bend of a solution i on the hull is
     ``st_i = [(f_i - f_(i-1)) / (q_i - q_(i-1))] / [(f_(i+1) - f_i) / (q_(i+1) - q_i)]`` with q parameters; the largest
-    is chosen.
+    is chosen. Where only two solutions are on the hull, nothing bends, and the second is chosen, which fits best.
 
     Validated against EFAtools 1.0.0.9000 ``efa_hull(estimator = "ML")`` on bfi, equal numbers by all three indices
     (``tests/parity/test_bfi.py``).
@@ -143,7 +142,7 @@ def hull(
     >>> import toolkit.psychometrics as pm
     >>> truth = [[.8, 0], [.7, 0], [.7, 0], [.6, 0], [0, .8], [0, .7], [0, .7], [0, .6]]
     >>> answers = pm.simulate_ordinal(truth, thresholds=[-1, 0, 1], n_persons=800, rng=1)
-    >>> int(hull(answers, n_datasets=100, rng=1).n_factors)
+    >>> hull(answers, n_datasets=100, rng=1).n_factors
     2
     """
     one_of(extraction, HullExtraction, name="extraction")
@@ -170,7 +169,7 @@ def hull(
         upper = int(n_factors_max)
     upper = min(upper, most_factors(p))
     table, converged = _solutions(found.R, found.n, upper, extraction)
-    chosen = {}
+    chosen: dict[str, int] = {}
     for index in INDICES:
         fit = table["1 - RMSEA" if index == "RMSEA" else index].to_numpy()
         chosen[index], table[f"st_{index}"] = sharpest_bend(table["df"].to_numpy(), fit)
@@ -234,32 +233,30 @@ def common_part_accounted_for(residual: Array) -> float:
     return 1.0 - float(r2.sum()) / total if total > 0.0 else 1.0
 
 
-def sharpest_bend(df: Array, fit: Array) -> tuple[float, Array]:
+def sharpest_bend(df: Array, fit: Array) -> tuple[int, Array]:
     """Return which solution bends the upper hull of fit against parameters most, and the bends.
 
     Parameters
     ----------
     df, fit : ndarray, shape (n_solutions,)
-        Falling degrees of freedom, and fit.
+        Falling degrees of freedom, and fit; NaN for a solution that counts as none, which the first must not be.
 
     Returns
     -------
     tuple
-        The place of the solution: 0 where nothing fits better than the first one, NaN where no solution lies between
-        two others; and the bends, NaN off the hull and at its ends.
+        The place of the solution, which is the last on the hull where there are only one or two; and the bends, NaN off
+        the hull and at its ends.
     """
     kept: list[int] = []
-    for place in np.flatnonzero(np.isfinite(fit)):
+    for place in np.flatnonzero(np.isfinite(fit)).tolist():
         if not kept or fit[place] > fit[kept[-1]]:
             while len(kept) > 1 and _gain(df, fit, kept[-2], kept[-1]) <= _gain(df, fit, kept[-1], place):
                 kept.pop()
-            kept.append(int(place))
+            kept.append(place)
     bends = np.full(df.size, np.nan)
-    for before, place, after in zip(kept, kept[1:], kept[2:], strict=False):
-        bends[place] = _gain(df, fit, before, place) / _gain(df, fit, place, after)
-    if kept == [0]:
-        return 0.0, bends
-    return (float(np.nanargmax(bends)) if len(kept) > 2 else float("nan")), bends
+    for before, middle, after in zip(kept, kept[1:], kept[2:], strict=False):
+        bends[middle] = _gain(df, fit, before, middle) / _gain(df, fit, middle, after)
+    return (int(np.nanargmax(bends)) if len(kept) > 2 else kept[-1]), bends
 
 
 def _gain(df: Array, fit: Array, first: int, second: int) -> float:
@@ -267,11 +264,11 @@ def _gain(df: Array, fit: Array, first: int, second: int) -> float:
     return float((fit[second] - fit[first]) / (df[first] - df[second]))
 
 
-def _flags(table: pd.DataFrame, chosen: Mapping[str, float], converged: bool) -> list[Problem]:
+def _flags(table: pd.DataFrame, chosen: Mapping[str, int], converged: bool) -> list[Problem]:
     flags = [
-        undefined(f"the number of factors by {index}", "No solution lies between two others on the hull.")
+        undefined(f"the bends by {index}", "Only two solutions are on the hull; the one that fits better was taken.")
         for index, number in chosen.items()
-        if np.isnan(number)
+        if number > 0 and table[f"st_{index}"].isna().all()
     ]
     if not converged:
         flags.append(
@@ -281,14 +278,15 @@ def _flags(table: pd.DataFrame, chosen: Mapping[str, float], converged: bool) ->
                 fix="Give n_factors_max= a smaller number, or another extraction.",
             )
         )
+    n_heywood = table["n_heywood"].to_numpy()
     flags += [
         Problem(
             code=Code.STA_HEYWOOD,
             what="A chosen solution leaves items without variance of their own (Heywood cases).",
-            got=f"{number} factors, {table.loc[number, 'n_heywood']} items",
+            got=f"{number} factors, {n_heywood[number]} items",
             fix="Read this number with care; look for near-duplicate items.",
         )
-        for number in sorted({int(number) for number in chosen.values() if number > 0})
-        if table.loc[number, "n_heywood"] > 0
+        for number in sorted(set(chosen.values()) - {0})
+        if n_heywood[number] > 0
     ]
     return flags

@@ -194,7 +194,7 @@ def _next_eigenvalues(
 ) -> Array:
     """Draw eigenvalue k + 1 of samples from the model of k factors."""
     p = R.shape[0]
-    root = np.linalg.cholesky(model_correlations(R, k)) if k else None
+    root: Array | None = np.linalg.cholesky(model_correlations(R, k)).astype(np.float64) if k else None
     drawn = np.empty(n_datasets)
     block = min(MOST_DATASETS_A_BLOCK, max(MOST_NUMBERS_A_BLOCK // p**2, 1))
     for begin in range(0, n_datasets, block):
