@@ -80,7 +80,8 @@ def hull(
     """Return the number of factors at the sharpest bend of fit against parameters, by three fit indices.
 
     It looks for major factors: the number after which more parameters buy little fit. It compares solutions with their
-    neighbours and so cannot tell one factor from none unless nothing fits better than none.
+    neighbours and so cannot tell one factor from none unless nothing fits better than none; and by the CFI and the
+    RMSEA it cannot keep the first solution that fits perfectly, after which nothing can grow.
 
     Parameters
     ----------
