@@ -177,6 +177,7 @@ def parallel_analysis(
     """
     one_of(eigenvalues, Eigenvalues, name="eigenvalues")
     one_of(rule, ParallelRule, name="rule")
+    one_of(correlation, Correlation, name="correlation")
     within(n_datasets, name="n_datasets", low=1, whole=True)
     within(percentile, name="percentile", low=0.0, high=100.0, open_ends=True)
     if n_persons is not None and correlation != "pearson":

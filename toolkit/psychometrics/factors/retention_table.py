@@ -12,7 +12,7 @@ import pandas as pd
 from toolkit.errors import Problem, StatisticsError
 from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._numerics import Array, Rng, eigenvalues, generator
-from toolkit.psychometrics._options import Correlation, Missing, conflict, within
+from toolkit.psychometrics._options import Correlation, Missing, conflict, one_of, within
 from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis, retention_input
 from toolkit.psychometrics.factors.retention_comparison import ComparisonDataResult, comparison_data, needs_answers
@@ -165,6 +165,7 @@ def retention(
     >>> int(result.n_factors["MAP, original"])
     1
     """
+    one_of(correlation, Correlation, name="correlation")
     if n_persons is not None and correlation != "pearson":
         raise conflict(
             f"n_persons= and correlation={correlation!r}",

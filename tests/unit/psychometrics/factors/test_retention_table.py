@@ -110,13 +110,13 @@ def numbers(*kept: float) -> pd.Series:
         ((np.nan,), "No criterion could be computed. Not computed: one."),
         (
             (0, 2, 2),
-            "1 of 3 criteria keeps no factor (one), 2 of 3 criteria keep 2 factors (two; three). They range from 0 to 2. "
-            "Most agree on 2 factors. Compare the solutions with 1 to 2 factors by what their factors mean.",
+            "1 of 3 criteria keeps no factor (one), 2 of 3 criteria keep 2 factors (two; three). They range from "
+            "0 to 2. Most agree on 2 factors. Compare the solutions with 1 to 2 factors by what their factors mean.",
         ),
         (
             (3, 3, 4, 4),
-            "2 of 4 criteria keep 3 factors (one; two), 2 of 4 criteria keep 4 factors (three; four). They range from 3 to "
-            "4. No number has a majority. Compare the solutions with 3 to 4 factors by what their factors mean.",
+            "2 of 4 criteria keep 3 factors (one; two), 2 of 4 criteria keep 4 factors (three; four). They range "
+            "from 3 to 4. No number has a majority. Compare the solutions with 3 to 4 factors by what their factors mean.",
         ),
     ],
 )

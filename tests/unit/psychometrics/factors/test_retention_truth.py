@@ -36,7 +36,8 @@ MAY_SAY_NONE = ["map", "map, revised", "empirical Kaiser", "nest"]
 
 def samples(loadings: object, *, n: int, how_many: int = 5, phi: object = None) -> list[pd.DataFrame]:
     return [
-        pm.simulate_ordinal(loadings, phi=phi, thresholds=CUTS, n_persons=n, rng=seed) for seed in range(1, how_many + 1)
+        pm.simulate_ordinal(loadings, phi=phi, thresholds=CUTS, n_persons=n, rng=seed)
+        for seed in range(1, how_many + 1)
     ]
 
 
