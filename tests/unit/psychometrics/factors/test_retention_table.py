@@ -116,7 +116,8 @@ def numbers(*kept: float) -> pd.Series:
         (
             (3, 3, 4, 4),
             "2 of 4 criteria keep 3 factors (one; two), 2 of 4 criteria keep 4 factors (three; four). They range "
-            "from 3 to 4. No number has a majority. Compare the solutions with 3 to 4 factors by what their factors mean.",
+            "from 3 to 4. No number has a majority. "
+            "Compare the solutions with 3 to 4 factors by what their factors mean.",
         ),
     ],
 )
