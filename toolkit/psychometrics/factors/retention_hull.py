@@ -81,7 +81,7 @@ def hull(
 
     It looks for major factors: the number after which more parameters buy little fit. It compares solutions with their
     neighbours and so cannot tell one factor from none unless nothing fits better than none; and by the CFI and the
-    RMSEA it cannot keep the first solution that fits perfectly, after which nothing can grow.
+    RMSEA it can miss the first solution that fits perfectly, because that ends the hull.
 
     Parameters
     ----------

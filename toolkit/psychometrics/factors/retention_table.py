@@ -30,8 +30,8 @@ TENDENCIES = {
     "MAP, revised": "too few where factors have few or weak items",
     "empirical Kaiser": "too many in large samples with many items",
     "hull, CAF": "major factors only; hardly ever none",
-    "hull, CFI": "major factors only; never the first number that fits perfectly",
-    "hull, RMSEA": "major factors only; never the first number that fits perfectly",
+    "hull, CFI": "major factors only; can miss the first number that fits perfectly",
+    "hull, RMSEA": "major factors only; can miss the first number that fits perfectly",
     "comparison data": "never none",
     "NEST": "minor factors too in large samples",
 }

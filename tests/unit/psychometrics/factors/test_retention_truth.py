@@ -59,7 +59,7 @@ def test_hull_finds_three_major_factors_beside_minor_ones() -> None:
         assert sum(getattr(result, field) == 3 for result in found) >= 6, field
 
 
-def test_hull_cannot_keep_the_first_solution_that_fits_perfectly() -> None:
+def test_hull_misses_the_first_solution_that_fits_perfectly() -> None:
     """After a CFI of 1 nothing grows, so three factors end the hull; its bend is at another number."""
     found = [pm.hull(frame, n_factors_max=5) for frame in samples(THREE, phi=PHI, n=600)]
     perfect = [result.table.loc[3, "CFI"] == 1.0 for result in found]
