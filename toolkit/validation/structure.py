@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.psychometrics.factors.efa import EfaResult
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult
+    from toolkit.psychometrics.factors.retention_table import RetentionResult
     from toolkit.psychometrics.factors.suitability import BartlettSphericityResult, KaiserMeyerOlkinResult
     from toolkit.validation.data import DataSummary
     from toolkit.validation.plan import ValidationPlan
@@ -33,7 +34,7 @@ class Structure:
         Factors that were extracted.
     n_factors_from : str
         Where that number comes from: ``plan``, ``scales``, or ``parallel_analysis`` for an instrument without scales.
-    kaiser_meyer_olkin, bartlett, parallel, efa : result or None
+    kaiser_meyer_olkin, bartlett, parallel, retention, efa : result or None
         None where the run says why it could not be computed.
     """
 
@@ -44,6 +45,7 @@ class Structure:
     kaiser_meyer_olkin: KaiserMeyerOlkinResult | None
     bartlett: BartlettSphericityResult | None
     parallel: ParallelAnalysisResult | None
+    retention: RetentionResult | None
     efa: EfaResult | None
 
     @property
@@ -57,6 +59,7 @@ class Structure:
             "kaiser_meyer_olkin": self.kaiser_meyer_olkin,
             "bartlett_sphericity": self.bartlett,
             "parallel_analysis": self.parallel,
+            "retention": self.retention,
             "efa": self.efa,
         }
         return {
@@ -96,6 +99,9 @@ def explore(
         "parallel_analysis",
         lambda: pm.parallel_analysis(answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed),
     )
+    retention = attempts.attempt(
+        "retention", lambda: pm.retention(answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed)
+    )
     n_factors, origin = _number_of_factors(instrument, plan, parallel)
     efa = attempts.attempt(
         "efa",
@@ -116,6 +122,7 @@ def explore(
         kaiser_meyer_olkin=kmo,
         bartlett=bartlett,
         parallel=parallel,
+        retention=retention,
         efa=efa,
     )
 
