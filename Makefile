@@ -47,7 +47,7 @@ $(VENV)/setup.stamp: requirements/setup.txt requirements/runtime.txt pyproject.t
 	@$(UV) pip install --compile-bytecode --require-hashes --no-build-isolation -r requirements/runtime.txt
 	@echo "[4/5] The toolkit itself"
 	@$(UV) pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
-	@echo "[5/5] Compiling the numeric kernels (about ten seconds at the first time)"
+	@echo "[5/5] Compiling the numeric kernels (about half a minute at the first time)"
 	@$(BIN)/python -m toolkit.psychometrics._compiled
 	@touch $@
 
@@ -76,7 +76,7 @@ demo: setup ## Write a validation report, load a demo database and start the app
 	@mkdir -p $(DEMO)
 	@echo "[1/3] Validation report of $(DEMO_DATA): $(DEMO)/report/report.html"
 	@$(MAKE) --no-print-directory -s $(DEMO)/report/report.html
-	@echo "[2/3] Database with one service, three units and one wave: $(DEMO)/eot.db; links in $(DEMO)/invitations.csv"
+	@echo "[2/3] Database with four services over four waves, and a wave to answer: $(DEMO)/eot.db; links in $(DEMO)/invitations.csv"
 	@$(BIN)/eot store demo --database $(DEMO_DATABASE) --address http://localhost:$(PORT)
 	@echo "[3/3] The app on http://localhost:$(PORT)"
 	@trap 'exit 0' INT TERM; $(BIN)/eot serve --demo --database $(DEMO_DATABASE) --port $(PORT)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from tests.databases import Kind, drop_database, files_of, new_database
 from toolkit.collection.ports import Answer, Unit, Wave
 from toolkit.collection.reconciliation import Saved
 from toolkit.collection.responding import Responding
@@ -45,20 +46,29 @@ class Survey:
     """One service with two units and one open wave."""
 
     def __init__(
-        self, folder: Path, *, instrument: str = "eomhs@1.0.0", busy_milliseconds: int | None = None, units: int = 2
+        self,
+        folder: Path,
+        *,
+        kind: Kind = "sqlite",
+        instrument: str = "eomhs@1.0.0",
+        busy_milliseconds: int | None = None,
+        units: int = 2,
     ) -> None:
+        self.kind = kind
         self.file = folder / "eot.db"
+        self.address = new_database(kind, folder)
         self.now = 1_700_000_000.0
         self.open(busy_milliseconds=busy_milliseconds)
         self.service, self.units = self.waves.add_service("Service", [f"Unit {number}" for number in range(units)])
-        self.wave = self.waves.add_wave(self.service, "Wave", instrument)
+        self.wave = self.waves.add_wave(self.units, "Wave", instrument)
         self.instrument = load(instrument)
 
     def open(self, *, busy_milliseconds: int | None = None, instruments: Any = load) -> None:
         """Open the database as a server does when it starts."""
-        self.engine: Engine = open_engine(f"sqlite:///{self.file}")
+        self.engine: Engine = open_engine(self.address)
         if busy_milliseconds is not None:
-            set_pragma(self.engine, f"busy_timeout = {busy_milliseconds}")
+            limit = {"sqlite": "PRAGMA busy_timeout = {}", "postgresql": "SET lock_timeout = {}"}[self.kind]
+            set_on_connect(self.engine, limit.format(busy_milliseconds))
         migrate(self.engine)
         self.store = SqlStore(self.engine)
         self.responding = Responding(self.store, instruments, SECRET, idle_seconds=IDLE_SECONDS, clock=lambda: self.now)
@@ -71,6 +81,11 @@ class Survey:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def drop(self) -> None:
+        """Close the survey for good."""
+        self.close()
+        drop_database(self.address)
 
     def link(self, unit: int = 0) -> str:
         """Return the token of a new link."""
@@ -115,17 +130,21 @@ class Survey:
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608  a table named in a test
 
     def bytes(self) -> bytes:
-        """Return everything in the database's files."""
+        """Return everything in the database's files; of PostgreSQL those of this database, once they are written."""
+        if self.kind == "postgresql":
+            return files_of(self.address)
         found = [self.file.with_name(self.file.name + suffix) for suffix in ("", "-wal", "-shm")]
         return b"".join(path.read_bytes() for path in found if path.exists())
 
 
-def set_pragma(engine: Engine, pragma: str) -> None:
-    """Run a pragma on every connection made from now on, after the engine's own."""
+def set_on_connect(engine: Engine, statement: str) -> None:
+    """Run a statement on every connection made from now on, after the engine's own."""
 
     @event.listens_for(engine, "connect")
     def _run(connection: Any, _entry: Any) -> None:
-        connection.execute(f"PRAGMA {pragma}")
+        connection.execute(statement)
+        if engine.dialect.name == "postgresql":
+            connection.commit()
 
 
 def refused(code: Code) -> Any:

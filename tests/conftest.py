@@ -10,7 +10,20 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tests.databases import KINDS, Kind, stop_server
+
 REFERENCE = Path(__file__).parent / "parity" / "reference"
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of database in turn; what holds for one must hold for the other."""
+    return request.param
+
+
+def pytest_sessionfinish() -> None:
+    """End the database server, if a test started it."""
+    stop_server()
 
 
 @pytest.fixture(scope="session")

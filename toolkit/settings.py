@@ -20,14 +20,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EOT_", toml_file="eot.toml", frozen=True, extra="forbid")
 
-    database_url: str = "sqlite:///build/eot.db"
-    """Where answers are stored, as SQLAlchemy writes it."""
+    database_url: str = Field(default="sqlite:///build/eot.db", repr=False)
+    """Where answers are stored, as SQLAlchemy writes it: a SQLite file or a PostgreSQL database. May hold a password,
+    so it is never shown."""
     catalog: Path = ROOT / "instruments"
     """Folder of instruments: ``<id>/<version>/definition.yaml``."""
     extra_catalogs: tuple[Path, ...] = ()
     """More catalog folders, for a service's own questionnaires."""
     secret_file: Path | None = None
-    """Key for the hashes of tokens and receipts; beside the database unless named. Made at the first start."""
+    """Key for the hashes of tokens and receipts; beside a SQLite file unless named, and always named for PostgreSQL.
+    Made at the first start."""
     demo: bool = False
     """Serve the staff pages without accounts; only ever on 127.0.0.1."""
     idle_minutes: int = Field(default=10, ge=1, le=120)

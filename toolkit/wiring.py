@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,12 @@ from toolkit.collection.waves import Waves
 from toolkit.errors import Code, Problem, StorageError
 from toolkit.instruments.catalog import Catalog
 from toolkit.settings import Settings
-from toolkit.storage.engine import keep_private, open_engine
+from toolkit.storage.engine import is_server, open_engine
 from toolkit.storage.migrate import migrate
+from toolkit.storage.private_files import new_private_file
 from toolkit.storage.response_store import SqlStore
+from toolkit.storage.sqlite import keep_private
+from toolkit.validation.jobs import Jobs, ThreadedJobs
 
 SHORTEST_KEY = 32
 
@@ -33,19 +35,20 @@ class Services:
     store: SqlStore
     responding: Responding
     waves: Waves
+    jobs: Jobs
 
 
 def wire(settings: Settings) -> Services:
     """Open the database of the settings, bring it to the current schema, and build the services on it."""
     catalog = Catalog((settings.catalog, *settings.extra_catalogs))
     engine = open_engine(settings.database_url)
-    migrate(engine)
-    keep_private(engine)
-    store = SqlStore(engine)
-    key_file = settings.secret_file or Path(f"{engine.url.database}.key")
-    if not key_file.exists() and _has_invitations(store):
-        raise _unusable_key("The key of the database's links and receipts is gone; a new one would fit none of them.")
-    secret = read_or_make_secret(key_file)
+    try:
+        migrate(engine)
+        store = SqlStore(engine)
+        secret = _secret(settings, engine, store)
+    except BaseException:
+        engine.dispose()
+        raise
     instruments = cache(catalog.load)
     return Services(
         settings=settings,
@@ -54,7 +57,27 @@ def wire(settings: Settings) -> Services:
         store=store,
         responding=Responding(store, instruments, secret, idle_seconds=60.0 * settings.idle_minutes),
         waves=Waves(store, instruments, secret),
+        jobs=ThreadedJobs(),
     )
+
+
+def _secret(settings: Settings, engine: Engine, store: SqlStore) -> bytes:
+    """Return the key, which is made once; a lost one is never replaced when links were made with it."""
+    if not is_server(engine.url):
+        keep_private(engine)
+    key_file = _key_file(settings, engine)
+    if not key_file.exists() and _has_invitations(store):
+        raise _unusable_key("The key of the database's links and receipts is gone; a new one would fit none of them.")
+    return read_or_make_secret(key_file)
+
+
+def _key_file(settings: Settings, engine: Engine) -> Path:
+    """Return where the key is: where the settings say, else beside the file of the database."""
+    if settings.secret_file is not None:
+        return settings.secret_file
+    if is_server(engine.url):
+        raise _unusable_key("A database of a server has no folder in which its key could lie, so it must be named.")
+    return Path(f"{engine.url.database}.key")
 
 
 @cache
@@ -75,7 +98,8 @@ def read_or_make_secret(path: Path) -> bytes:
     """
     try:
         if not path.exists():
-            _make_secret(path)
+            with suppress(FileExistsError), new_private_file(path) as file:
+                file.write(f"{new_key()}{new_key()}".encode("ascii"))
         secret = path.read_bytes().strip()
     except OSError as error:
         raise _unusable_key("The key file cannot be made or read.", got=error.strerror) from error
@@ -84,24 +108,9 @@ def read_or_make_secret(path: Path) -> bytes:
     return secret
 
 
-def _make_secret(path: Path) -> None:
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{new_key()}")
-    try:
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(new_key() + new_key())
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
 def _has_invitations(store: SqlStore) -> bool:
     with store.reading() as transaction:
-        return any(transaction.invitations(wave.id) for wave in transaction.waves())
+        return any(transaction.n_invitations(wave.id) for wave in transaction.waves())
 
 
 def _unusable_key(what: str, *, got: str | None = None) -> StorageError:
@@ -111,6 +120,6 @@ def _unusable_key(what: str, *, got: str | None = None) -> StorageError:
             what=what,
             got=got,
             allowed=f"a file of {SHORTEST_KEY} bytes or more that only the service may read",
-            fix="Put the key file back from its backup, or correct EOT_SECRET_FILE.",
+            fix="Put the key file back from its backup, or name it in EOT_SECRET_FILE.",
         )
     )

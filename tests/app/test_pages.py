@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app.pages import page_text
 from toolkit import wiring
 from toolkit.collection.ports import Answer
 from toolkit.errors import Code, Problem, StorageError
-from toolkit.settings import Settings
 from toolkit.ui import shell, words
 from toolkit.ui.answering import Choice
 from toolkit.ui.pages import notice
-
-
-@pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[wiring.Services]:
-    wired = wiring.wire(Settings(database_url=f"sqlite:///{tmp_path / 'eot.db'}"))
-    monkeypatch.setattr(wiring, "services", lambda: wired)
-    for page in ("respond", "withdraw", "waves"):
-        monkeypatch.setattr(f"toolkit.ui.pages.{page}.services", lambda: wired)
-    monkeypatch.setattr("toolkit.ui.answering.services", lambda: wired)
-    yield wired
-    wired.engine.dispose()
-
-
-def page_text(app: AppTest) -> str:
-    return " ".join(element.proto.body for element in app.get("html")) + " ".join(text.value for text in app.text)
 
 
 @pytest.mark.parametrize("language", ["en", "nb"])
@@ -56,8 +39,8 @@ def test_a_page_without_a_link_welcomes(services: wiring.Services, monkeypatch: 
 def test_an_answer_is_in_the_database_before_it_is_called_saved(
     services: wiring.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service, units = services.waves.add_service("Service", ["Unit"])
-    wave = services.waves.add_wave(service, "Wave", "eomhs@1.0.0")
+    _, units = services.waves.add_service("Service", ["Unit"])
+    wave = services.waves.add_wave(units, "Wave", "eomhs@1.0.0")
     (token,) = services.waves.invite(wave.id, units[0].id, 1)
     cookie = services.responding.open_link(token)
     monkeypatch.setattr("toolkit.ui.pages.respond.cookie", lambda: cookie)
@@ -100,7 +83,7 @@ def test_every_refused_link_has_a_notice() -> None:
 
 
 def test_pages_have_an_address_each() -> None:
-    assert set(shell.PAGES) == {"", "withdraw", "staff"}
+    assert set(shell.PAGES) == {"", "withdraw", "overview", "unit", "change", "staff", "validation"}
 
 
 @pytest.mark.parametrize(

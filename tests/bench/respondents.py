@@ -491,13 +491,12 @@ def compare(respondents: list[Respondent], database: Path, secret: bytes) -> Com
 def find_response(connection: sqlite3.Connection, receipt_hash: str) -> tuple[str, str, dict[str, str]] | None:
     """Return the instrument, the language and the answers of a submitted response."""
     row = connection.execute(
-        "SELECT key, instrument_id || '@' || instrument_version, language FROM responses WHERE receipt_hash = ?",
+        "SELECT answers, instrument_id || '@' || instrument_version, language FROM responses WHERE receipt_hash = ?",
         [receipt_hash],
     ).fetchone()
     if row is None:
         return None
-    query = "SELECT question, answer FROM response_answers WHERE response_key = ?"
-    return row[1], row[2], dict(connection.execute(query, [row[0]]).fetchall())
+    return row[1], row[2], json.loads(row[0])
 
 
 def find_draft(connection: sqlite3.Connection, draft: str | None) -> tuple[str, str, dict[str, str]] | None:

@@ -97,8 +97,8 @@ class AppServer:
         self.start()
 
     def add_wave(self, instrument: str, *, unit: str = "Team North") -> tuple[Wave, Unit]:
-        service, units = self.services.waves.add_service(f"Service of {instrument}", [unit])
-        return self.services.waves.add_wave(service, f"Wave of {instrument}", instrument), units[0]
+        _, units = self.services.waves.add_service(f"Service of {instrument}", [unit])
+        return self.services.waves.add_wave(units, f"Wave of {instrument}", instrument), units[0]
 
     def link(self, wave: Wave, unit: Unit) -> str:
         return f"{self.url}/i/{self.services.waves.invite(wave.id, unit.id, 1)[0]}"

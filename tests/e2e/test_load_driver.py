@@ -45,7 +45,7 @@ def test_every_acknowledged_answer_is_in_the_database(server: AppServer, run: tu
     assert code == 0
     assert figures["ignored_presses_of_next"] == 0
     assert figures["receipts"] == N_RESPONDENTS
-    [(n_rows,)] = server.rows("SELECT COUNT(*) FROM response_answers")
+    [(n_rows,)] = server.rows("SELECT COUNT(*) FROM responses, json_each(responses.answers)")
     assert figures["acknowledged"] == figures["stored"] == n_rows == N_RESPONDENTS * n_questions(server)
     assert figures["clicks"] > n_rows
     assert server.rows("SELECT COUNT(*) FROM draft_answers") == [(0,)]
@@ -69,8 +69,8 @@ def test_the_comparison_notices_a_lost_answer(
     wave, unit = server.add_wave("eomhs@1.0.0", unit="Team South")
     with closing(sqlite3.connect(server.database, timeout=15)) as connection:
         connection.execute(
-            "CREATE TRIGGER loses AFTER INSERT ON response_answers WHEN NEW.question = 'HB1' BEGIN"
-            " DELETE FROM response_answers WHERE response_key = NEW.response_key AND question = 'HB1'; END"
+            "CREATE TRIGGER loses AFTER INSERT ON responses BEGIN"
+            " UPDATE responses SET answers = json_remove(answers, '$.HB1') WHERE key = NEW.key; END"
         )
         connection.commit()
         code, figures = drive(server, [server.link(wave, unit)], tmp_path / "figures.json", "--think", "0", "0")

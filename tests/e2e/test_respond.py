@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -34,15 +35,8 @@ def wait_stored(server: AppServer, wave: Wave, question: str, answer: str) -> No
 
 
 def submitted(server: AppServer, wave_id: str) -> list[dict[str, str]]:
-    rows = server.rows(
-        "SELECT response_key, question, answer FROM response_answers JOIN responses ON key = response_key "
-        "WHERE wave_id = ?",
-        wave_id,
-    )
-    found: dict[object, dict[str, str]] = {}
-    for key, question, answer in rows:
-        found.setdefault(key, {})[str(question)] = str(answer)
-    return list(found.values())
+    rows = server.rows("SELECT answers FROM responses WHERE wave_id = ?", wave_id)
+    return [json.loads(str(answers)) for (answers,) in rows]
 
 
 def test_with_the_keyboard_alone_through_reload_kill_and_change_of_language(server: AppServer, walker: Walker) -> None:
@@ -57,6 +51,7 @@ def test_with_the_keyboard_alone_through_reload_kill_and_change_of_language(serv
     expect(page.locator(".st-key-begin button")).to_be_enabled()
     walker.press("begin")
     page.locator('[class*="st-key-question-"]').first.wait_for()
+    expect(page.locator("#page-heading")).to_be_focused()
 
     given: dict[str, int] = {}
 

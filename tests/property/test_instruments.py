@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests.comparability import VERSIONS, stated
 from toolkit import instruments
-from toolkit.instruments import draft_from_frame, read_frame, score, scored_items
+from toolkit.instruments import comparability, draft_from_frame, read_frame, score, scored_items, version_diff
 from toolkit.instruments.definition import Definition
 from toolkit.instruments.instrument import Instrument
 from toolkit.instruments.lint import lint
@@ -86,3 +87,80 @@ def test_a_draft_always_lints(columns: dict[str, list[str]]) -> None:
     text = Text.model_validate(sources[1][0].data if sources[1][0] else None)
     assert lint(definition, [text]).problems == ()
     assert {*draft.items, *draft.left_out} == set(raw.columns)
+
+
+# Versions
+
+
+ENDS = [(version, language) for version in ("1.0.0", "1.1.0", "2.0.0") for language in VERSIONS[version].languages]
+ends = st.sampled_from(ENDS)
+statements = st.builds(
+    lambda one, other, told, kind, day: stated(
+        **{"from": one[0], "to": other[0]},
+        language=one[1],
+        to_language=other[1],
+        comparability=told,
+        kind=kind,
+        date=f"2026-01-{day:02d}",
+    ),
+    ends,
+    ends,
+    st.sampled_from(["identical", "linked", "not_comparable", "unknown"]),
+    st.sampled_from(["human", "synthetic"]),
+    st.integers(1, 3),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(ends, ends, st.lists(statements, max_size=12), st.booleans())
+def test_scores_are_opened_by_evidence_on_exactly_this_pair(
+    one: tuple[str, str], other: tuple[str, str], told: list[instruments.StatedComparability], demo: bool
+) -> None:
+    def ask(first: tuple[str, str], second: tuple[str, str], what: list[instruments.StatedComparability]) -> object:
+        return comparability(
+            VERSIONS[first[0]],
+            VERSIONS[second[0]],
+            "MOOD",
+            first[1],
+            to_language=second[1],
+            demo=demo,
+            statements=what,
+        )
+
+    found = ask(one, other, told)
+    assert found == ask(other, one, told)
+    about = [
+        entry
+        for entry in told
+        if {(entry.from_version, entry.language), (entry.to_version, entry.to_language)} == {one, other}
+    ]
+    assert found == ask(one, other, about)
+    opened = found.comparability in ("identical", "linked")
+    if one == other:
+        assert (found.comparability, found.reason) == ("identical", "same_version")
+    elif opened:
+        # Only what was stated opens, synthetic evidence only in a demonstration, and never against people's.
+        kinds = {entry.kind for entry in about}
+        assert found.comparability in {entry.comparability for entry in about if entry.kind == found.kind}
+        assert found.kind == "human" or (demo and kinds == {"synthetic"})
+        assert found.date == max(entry.date for entry in about if entry.kind == found.kind)
+        assert (found.linking is not None) == (found.comparability == "linked")
+    if not demo:
+        people = ask(one, other, [entry for entry in told if entry.kind == "human"])
+        assert people.comparability == found.comparability
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.permutations(list(EOMHS.definition.items)), st.data())
+def test_a_version_differs_by_what_was_taken_out_and_in_whatever_the_order(
+    items: list[object], data: st.DataObject
+) -> None:
+    left_out = set(data.draw(st.lists(st.sampled_from(list(EOMHS.items)), max_size=5)))
+    kept = tuple(item for item in items if item.code not in left_out)
+    definition = EOMHS.definition.model_copy(update={"items": kept})
+    smaller = Instrument(definition=definition, texts=EOMHS.texts, definition_hash="")
+    there, back = version_diff(EOMHS, smaller), version_diff(smaller, EOMHS)
+    assert set(there.dropped) == set(back.added) == left_out
+    assert there.added == back.dropped == ()
+    assert set(there.unchanged) == set(back.unchanged) == set(EOMHS.items) - left_out
+    assert there.least_bump == back.least_bump == ("major" if left_out else "none")

@@ -1,4 +1,4 @@
-"""``eot instrument``: list, show, check, draft and release questionnaires."""
+"""``eot instrument``: list, show, compare, check, draft and release questionnaires."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from toolkit.cli.console import messages, output, show_problems
 if TYPE_CHECKING:
     from toolkit.errors import Problem
     from toolkit.instruments.catalog import Catalog
+    from toolkit.instruments.diff import VersionDiff
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.loader import Inspection
+    from toolkit.instruments.status import Superseded
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="List, show, check, draft and release questionnaires."
+    no_args_is_help=True, add_completion=False, help="List, show, compare, check, draft and release questionnaires."
 )
 
 Reference = Annotated[str, typer.Argument(help="Name such as eomhs@1.0.0 or eomhs, or a folder of one version.")]
@@ -33,6 +35,7 @@ def list_(catalog: CatalogFolder = None, as_json: Json = False) -> None:
     from rich.table import Table
 
     from toolkit.errors import DefinitionError
+    from toolkit.instruments.status import inspect_status
 
     chosen = _catalog(catalog)
     rows: list[dict[str, Any]] = []
@@ -46,11 +49,16 @@ def list_(catalog: CatalogFolder = None, as_json: Json = False) -> None:
             title = instrument.texts[instrument.languages[0]].title
             languages = list(instrument.languages)
             row |= {"title": title, "items": len(instrument.items), "languages": languages, "problems": 0}
+        status, problems = inspect_status(entry.folder.parent)
+        superseded = status.of(entry.version)
+        row["superseded_by"] = superseded.superseded_by if superseded else None
+        row["problems"] += len(problems)
         rows.append(row)
     if as_json:
         _write_json(rows)
         return
-    table = Table("Instrument", "Title", "Items", "Languages", "Released", "Problems", box=None, header_style="bold")
+    names = ("Instrument", "Title", "Items", "Languages", "Released", "Superseded by", "Problems")
+    table = Table(*names, box=None, header_style="bold")
     for row in rows:
         table.add_row(
             row["instrument"],
@@ -58,6 +66,7 @@ def list_(catalog: CatalogFolder = None, as_json: Json = False) -> None:
             str(row["items"] or "-"),
             " ".join(row["languages"]),
             "yes" if row["released"] else "no",
+            row["superseded_by"] or "-",
             str(row["problems"]) if row["problems"] else "none",
         )
     output().print(table)
@@ -71,17 +80,41 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what an instrument asks, offers and scores."""
+    from toolkit.instruments.status import read_status
+
     loaded = _load(instrument, catalog)
     chosen = language or loaded.languages[0]
     if chosen not in loaded.languages:
         allowed = ", ".join(loaded.languages)
         raise typer.BadParameter(f"'{chosen}' is not a language of {loaded.name} ({allowed})", param_hint="--language")
+    superseded = read_status(_folder(instrument, catalog).resolve().parent).of(loaded.version)
     if as_json:
         definition = loaded.definition.model_dump(mode="json", by_alias=True)
         text = loaded.texts[chosen].model_dump(mode="json")
-        _write_json({"definition": definition, "text": text, "definition_hash": loaded.definition_hash})
+        told = superseded.model_dump(mode="json") if superseded else None
+        _write_json(
+            {"definition": definition, "text": text, "definition_hash": loaded.definition_hash, "superseded": told}
+        )
         return
-    _show(loaded, chosen)
+    _show(loaded, chosen, superseded)
+
+
+@app.command()
+def diff(
+    earlier: Annotated[str, typer.Argument(help="The earlier version: a name such as eomhs@0.9.0, or a folder.")],
+    later: Annotated[str, typer.Argument(help="The later version.")],
+    catalog: CatalogFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Show what changed between two versions, and the least number that has to move for it."""
+    from toolkit.instruments.diff import version_diff
+
+    before, after = _load(earlier, catalog), _load(later, catalog)
+    found = version_diff(before, after)
+    if as_json:
+        _write_json(found.to_dict())
+        return
+    _show_diff(found, before, after)
 
 
 @app.command()
@@ -92,8 +125,9 @@ def lint(
     catalog: CatalogFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Check instruments and the release lock; exit code 3 when something must be mended."""
+    """Check instruments, their versions and the release lock; exit code 3 when something must be mended."""
     from toolkit.errors import DefinitionError
+    from toolkit.instruments.history import inspect_history
 
     problems: list[Problem] = []
     advice: list[Problem] = []
@@ -111,6 +145,11 @@ def lint(
         found = _inspect(folder)
         problems += found.problems
         advice += found.advice
+    for family in dict.fromkeys(folder.resolve().parent for folder in folders):
+        # Of the other versions only what concerns all: what is said about them.
+        named = {folder.resolve() for folder in folders if folder.resolve().parent == family}
+        others = {file.parent for file in family.glob("*/definition.yaml")} - named
+        problems += [one for one in inspect_history(family) if Path(one.file or "").parent not in others]
     if as_json:
         _write_json({"problems": [_told(problem) for problem in problems], "advice": [_told(one) for one in advice]})
         raise typer.Exit(DefinitionError.exit_code if problems else 0)
@@ -207,13 +246,16 @@ def _lock_problems(catalog: Catalog) -> list[Problem]:
     return [problem for folder in catalog.folders for problem in changes(folder)]
 
 
-def _show(instrument: Instrument, language: str) -> None:
+def _show(instrument: Instrument, language: str, superseded: Superseded | None) -> None:
     from rich.table import Table
 
     text = instrument.texts[language]
     definition = instrument.definition
     console = output()
     console.print(f"{text.title}  ({instrument.name}, {language})", style="bold")
+    if superseded:
+        since = f"Superseded by {superseded.superseded_by} on {superseded.date.isoformat()}."
+        console.print(f"{since} {superseded.reason}", style="yellow")
     console.print(text.introduction)
     speaker = definition.speaker.replace("_", " ")
     console.print(
@@ -260,6 +302,37 @@ def _show(instrument: Instrument, language: str) -> None:
         console.print()
         console.print(background)
     console.print(f"\ndefinition.yaml SHA-256: {instrument.definition_hash}", style="dim", soft_wrap=True)
+
+
+def _show_diff(found: VersionDiff, earlier: Instrument, later: Instrument) -> None:
+    from rich.table import Table
+
+    console = output()
+    console.print(f"{found.instrument}: {found.from_version} to {found.to_version}", style="bold")
+    items = Table("Item", "Change", "Language", "Before", "After", box=None, header_style="bold")
+    first = later.languages[0]
+    for code in found.added:
+        items.add_row(code, "added", first, "", later.texts[first].items[code].text)
+    for code, languages in found.reworded.items():
+        for language in languages:
+            words = (version.texts[language].items[code].text for version in (earlier, later))
+            items.add_row(code, "reworded", language, *words)
+    for code in found.rescored:
+        items.add_row(code, "rescored", "", "", "")
+    first = earlier.languages[0]
+    for code in found.dropped:
+        items.add_row(code, "dropped", first, earlier.texts[first].items[code].text, "")
+    if items.row_count:
+        console.print(items)
+    console.print(f"Unchanged: {' '.join(found.unchanged) or 'no item'}", soft_wrap=True)
+    if found.changes:
+        console.print()
+        changes = Table("Bump", "Change", "Where", "Languages", box=None, header_style="bold")
+        for change in found.changes:
+            changes.add_row(change.bump, change.kind.replace("_", " "), change.key, " ".join(change.languages))
+        console.print(changes)
+    console.print()
+    console.print(f"The changes ask for: {found.least_bump}. The version number: {found.bump}.", style="bold")
 
 
 def _told(problem: Problem) -> dict[str, Any]:

@@ -23,27 +23,29 @@ if TYPE_CHECKING:
 
 _DEFAULT = ValidationPlan()
 
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")]
+RenamedColumns = Annotated[
+    list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
+]
+MissingCodes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--missing",
+        metavar="CODE[=NAME]",
+        help="A code that means unanswered, or one of the instrument's missing codes by name, such as "
+        "98=dont_know. May be repeated.",
+    ),
+]
+
 
 def validate(
     instrument: Annotated[str, typer.Option(help="Name such as eomhs@1.0.0, or a folder of one version.")],
     responses: Annotated[Path, typer.Option(help="CSV file: a header row, then one row for each respondent.")],
     out: Annotated[Path, typer.Option(help="Folder for the report; an earlier report in it is replaced.")],
     catalog: Annotated[Path | None, typer.Option(help="One more catalog folder to find the instrument in.")] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")
-    ] = None,
-    rename: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OLD=NEW", help="Rename a column. May be repeated.")
-    ] = None,
-    missing_codes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--missing",
-            metavar="CODE[=NAME]",
-            help="A code that means unanswered, or one of the instrument's missing codes by name, such as "
-            "98=dont_know. May be repeated.",
-        ),
-    ] = None,
+    id_column: IdColumn = None,
+    rename: RenamedColumns = None,
+    missing_codes: MissingCodes = None,
     factors: Annotated[
         int | None, typer.Option(min=1, help="Factors to extract; the number of scales otherwise.")
     ] = None,
@@ -64,8 +66,8 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Write what was done as JSON.")] = False,
 ) -> None:
     """Write a validation report: report.html, results.json and tables as CSV."""
-    renamed = _renamed(rename or [])
-    recoded = _recoded(missing_codes or [])
+    renamed = renamed_columns(rename or [])
+    recoded = recoded_codes(missing_codes or [])
     plan = ValidationPlan(
         n_factors=factors,
         method=method,
@@ -119,7 +121,7 @@ def _validated(
         frame = read_responses(
             responses, instrument, id_column=id_column, rename=renamed, missing_codes=recoded or None
         )
-        from toolkit.reporting.charts import warm_up
+        from toolkit.reporting.drawing import warm_up
 
         renderer = warm_up()
         try:
@@ -211,7 +213,7 @@ def _tell(
     console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)
 
 
-def _renamed(pairs: Sequence[str]) -> dict[str, str]:
+def renamed_columns(pairs: Sequence[str]) -> dict[str, str]:
     """Read ``OLD=NEW`` pairs."""
     found: dict[str, str] = {}
     for pair in pairs:
@@ -222,7 +224,7 @@ def _renamed(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _recoded(codes: Sequence[str]) -> dict[int | str, str | None]:
+def recoded_codes(codes: Sequence[str]) -> dict[int | str, str | None]:
     """Read missing codes: ``-99``, or ``98=dont_know``."""
     found: dict[int | str, str | None] = {}
     for code in codes:

@@ -8,23 +8,24 @@ from collections.abc import Sequence
 import pandas as pd
 
 from toolkit.collection.flow import display_order
-from toolkit.collection.ports import Response, Unit, Wave
-from toolkit.collection.waves import require_unchanged
+from toolkit.collection.ports import Response, Wave
+from toolkit.collection.waves import ServiceUnits, require_unchanged
 from toolkit.disclosure.suppression import suppress_rare_combinations
 from toolkit.disclosure.thresholds import FLOOR_FOR_CELLS, NOT_SHOWN
 from toolkit.errors import Code, CollectionError, Problem
 from toolkit.instruments.instrument import Instrument
 
-CONTEXT = ("respondent", "instrument", "version", "wave", "unit", "language")
+CONTEXT = ("respondent", "instrument", "version", "wave", "service", "unit", "language")
 
 
 def export_frame(
-    instrument: Instrument, wave: Wave, responses: Sequence[Response], units: Sequence[Unit]
+    instrument: Instrument, wave: Wave, responses: Sequence[Response], services: Sequence[ServiceUnits]
 ) -> pd.DataFrame:
     """Return one row a respondent: context columns, then every question in the order it was shown.
 
-    Respondents are numbered in random order, so that the numbers of two exports cannot be joined. Unit, language and
-    background answers are left empty where fewer than five people share them.
+    Answers of a demonstration say so in the name of their wave. Respondents are numbered in random order, so that the
+    numbers of two exports cannot be joined. Service, unit, language and background answers are left empty where fewer
+    than five people share them.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def export_frame(
                 fix="Invite more people to the next wave.",
             )
         )
-    unit_names = {unit.id: unit.name for unit in units}
+    names = {unit.id: (service.name, unit.name) for service, units in services for unit in units}
     shuffled = answered
     random.SystemRandom().shuffle(shuffled)
     rows = [
@@ -51,8 +52,9 @@ def export_frame(
             "respondent": f"R{number:05d}",
             "instrument": response.instrument_id,
             "version": response.instrument_version,
-            "wave": _as_words(wave.name),
-            "unit": _as_words(unit_names[response.unit_id]),
+            "wave": _as_words(f"{wave.name} (synthetic)" if wave.is_demo else wave.name),
+            "service": _as_words(names[response.unit_id][0]),
+            "unit": _as_words(names[response.unit_id][1]),
             "language": response.language,
             **response.answers,
         }
@@ -60,7 +62,7 @@ def export_frame(
     ]
     covariates = [covariate.code for covariate in instrument.definition.covariates]
     frame = pd.DataFrame(rows, columns=[*CONTEXT, *display_order(instrument)], dtype="object")
-    return suppress_rare_combinations(frame, ["unit", *covariates, "language"])
+    return suppress_rare_combinations(frame, ["service", "unit", *covariates, "language"])
 
 
 def _as_words(name: str) -> str:

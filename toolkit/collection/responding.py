@@ -126,10 +126,12 @@ class Responding:
         with self._store.reading() as transaction:
             _, invitation, wave = self._admit(transaction, cookie)
             draft = transaction.draft_of(invitation.id)
-            units = {unit.id: unit for unit in transaction.units(wave.service_id)}
+            unit = transaction.unit(invitation.unit_id)
+            if unit is None:
+                raise _unknown_link()
             return Visit(
                 wave=wave,
-                unit=units[invitation.unit_id],
+                unit=unit,
                 instrument=self._instrument(wave),
                 draft=draft,
                 answers=transaction.answers(draft.id) if draft else {},
@@ -270,21 +272,23 @@ class Responding:
         with self._store.writing() as transaction:
             (_, invitation, wave), draft = self._admit_to_draft(transaction, cookie, draft_id)
             answers = transaction.answers(draft.id)
-            transaction.add_response(
-                Response(
-                    key=new_key(),
-                    wave_id=wave.id,
-                    unit_id=invitation.unit_id,
-                    instrument_id=wave.instrument_id,
-                    instrument_version=wave.instrument_version,
-                    definition_hash=wave.definition_hash,
-                    language=draft.language,
-                    display_order=display_order(self._instrument(wave)),
-                    consent_version=draft.consent_version,
-                    n_changes=sum(answer.revision - 1 for answer in answers.values()),
-                    receipt_hash=self._hash("receipt", receipt),
-                    answers={name: answer.value for name, answer in answers.items() if answer.value is not None},
-                )
+            transaction.add_responses(
+                [
+                    Response(
+                        key=new_key(),
+                        wave_id=wave.id,
+                        unit_id=invitation.unit_id,
+                        instrument_id=wave.instrument_id,
+                        instrument_version=wave.instrument_version,
+                        definition_hash=wave.definition_hash,
+                        language=draft.language,
+                        display_order=display_order(self._instrument(wave)),
+                        consent_version=draft.consent_version,
+                        n_changes=sum(answer.revision - 1 for answer in answers.values()),
+                        receipt_hash=self._hash("receipt", receipt),
+                        answers={name: answer.value for name, answer in answers.items() if answer.value is not None},
+                    )
+                ]
             )
             transaction.delete_draft(draft.id)
             transaction.set_invitation_status(invitation.id, "used")
@@ -314,14 +318,18 @@ class Responding:
 
 def _present(invitation: Invitation | None) -> Invitation:
     if invitation is None or invitation.status == "revoked":
-        raise CollectionError(
-            Problem(
-                code=Code.COL_LINK_UNKNOWN,
-                what="This link is not known here.",
-                fix="Copy the whole link from the invitation, or ask who sent it.",
-            )
-        )
+        raise _unknown_link()
     return invitation
+
+
+def _unknown_link() -> CollectionError:
+    return CollectionError(
+        Problem(
+            code=Code.COL_LINK_UNKNOWN,
+            what="This link is not known here.",
+            fix="Copy the whole link from the invitation, or ask who sent it.",
+        )
+    )
 
 
 def _refuse_unusable(transaction: Transaction, invitation: Invitation | None) -> Wave:

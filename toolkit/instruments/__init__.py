@@ -1,4 +1,4 @@
-"""What is asked: definitions and texts, their catalog and releases, response frames and scores."""
+"""What is asked: definitions and texts, their catalog, releases and versions, response frames and scores."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.instruments.catalog import Catalog, default_catalog, load
     from toolkit.instruments.definition import Definition
+    from toolkit.instruments.diff import VersionDiff, version_diff
     from toolkit.instruments.draft import Draft, draft_from_frame
+    from toolkit.instruments.evidence import load_statements
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.responses import read_frame, require_respondents
     from toolkit.instruments.scoring import ScoreTable, score, scored_items
+    from toolkit.instruments.statements import StatedComparability, Statement, comparability
     from toolkit.instruments.text import Text
 
 _HOMES = {
     "Catalog": "catalog",
     "default_catalog": "catalog",
     "load": "catalog",
+    "StatedComparability": "statements",
+    "Statement": "statements",
+    "comparability": "statements",
     "Definition": "definition",
+    "VersionDiff": "diff",
+    "version_diff": "diff",
     "Draft": "draft",
     "draft_from_frame": "draft",
+    "load_statements": "evidence",
     "Instrument": "instrument",
     "read_frame": "responses",
     "require_respondents": "responses",
@@ -36,14 +45,20 @@ __all__ = [
     "Draft",
     "Instrument",
     "ScoreTable",
+    "StatedComparability",
+    "Statement",
     "Text",
+    "VersionDiff",
+    "comparability",
     "default_catalog",
     "draft_from_frame",
     "load",
+    "load_statements",
     "read_frame",
     "require_respondents",
     "score",
     "scored_items",
+    "version_diff",
 ]
 
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from toolkit.errors import Code, DefinitionError, Problem
+from toolkit.instruments.definition import version_order
 from toolkit.instruments.instrument import Instrument
 from toolkit.instruments.loader import DEFINITION_FILE, load_folder
 from toolkit.instruments.releases import LOCK_FILE, read_lock, release_files, verify
@@ -177,11 +178,3 @@ def load(reference: str | Path, *, catalog: Catalog | None = None) -> Instrument
     if (above / LOCK_FILE).is_file():
         verify(above, folder.resolve())
     return load_folder(folder)
-
-
-def version_order(version: str) -> tuple[tuple[int, ...], str]:
-    """Sort key of a version: by its numbers; names that are no version come first."""
-    parts = version.split(".")
-    if all(part.isdecimal() for part in parts):
-        return tuple(int(part) for part in parts), version
-    return (), version

@@ -6,6 +6,7 @@ They check one value at a time; what must hold between values is checked by :mod
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,8 @@ ItemCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
 AnswerCode = Annotated[int, Field(ge=-9999, le=9999)]
+Words = Annotated[str, Field(max_length=2000, pattern=r"^\S(?s:.*\S)?$")]
+Day = Annotated[date, Field(strict=False)]
 Speaker = Literal["respondents", "named_informants", "organisational_record"]
 
 
@@ -106,3 +109,11 @@ class Definition(Strict):
     scales: Annotated[tuple[Scale, ...], Field(strict=False)] = ()
     scoring: Scoring = Scoring()
     covariates: Annotated[tuple[Covariate, ...], Field(strict=False)] = ()
+
+
+def version_order(version: str) -> tuple[tuple[int, ...], str]:
+    """Sort key of a version: by its numbers; names that are no version come first."""
+    parts = version.split(".")
+    if all(part.isdecimal() for part in parts):
+        return tuple(int(part) for part in parts), version
+    return (), version

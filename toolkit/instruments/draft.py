@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 from toolkit.errors import Code, DefinitionError, Problem, ResponsesError
 from toolkit.instruments.definition import Identifier, Language
 from toolkit.instruments.lint import RESERVED_COLUMNS
-from toolkit.instruments.schema import PATTERNS_IN_WORDS, write_schemas
+from toolkit.instruments.parsing import PATTERNS_IN_WORDS
+from toolkit.instruments.schema import write_schemas
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolkit.instruments.definition import Definition, ResponseSet
     from toolkit.instruments.text import Text
 
-RESERVED_COLUMNS = frozenset({"respondent", "unit", "wave", "language", "instrument", "version"})
+RESERVED_COLUMNS = frozenset({"respondent", "service", "unit", "wave", "language", "instrument", "version"})
 """Columns that come with a response and cannot be the code of an item or covariate."""
 ITEMS_A_PAGE = 12
 

@@ -7,27 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from toolkit.errors import Code, DefinitionError, Problem
 from toolkit.instruments.definition import Definition
 from toolkit.instruments.instrument import Instrument
 from toolkit.instruments.lint import lint
-from toolkit.instruments.schema import PATTERNS_IN_WORDS, known_keys
-from toolkit.instruments.source import Source, read_source
+from toolkit.instruments.parsing import parse
+from toolkit.instruments.source import Source
 from toolkit.instruments.text import Text
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 DEFINITION_FILE = "definition.yaml"
 TEXT_FILES = "text.*.yaml"
-
-Model = TypeVar("Model", Definition, Text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +78,12 @@ def inspect_folder(folder: Path) -> Inspection:
     definition, definition_source, content = None, Source(str(definition_file)), b""
     if definition_file.is_file():
         content = definition_file.read_bytes()
-        definition, definition_source, found = _read_model(content, str(definition_file), Definition)
+        definition, definition_source, found = parse(content, str(definition_file), Definition)
         problems += found
     texts: dict[str, tuple[Text, Source]] = {}
     unread: set[str] = set()
     for file in text_files:
-        text, source, found = _read_model(file.read_bytes(), str(file), Text)
+        text, source, found = parse(file.read_bytes(), str(file), Text)
         problems += found
         named = file.name.removeprefix("text.").removesuffix(".yaml")
         if text is None or named != text.language:
@@ -155,44 +146,3 @@ def _wrong_folder(folder: Path, definition: Definition, source: Source) -> list[
         fix = "Rename the folder to the id, or change the key."
         problems.append(source.problem(Code.DEF_PLACE, ("id",), what, fix, got=definition.id))
     return problems
-
-
-def _read_model(content: bytes, file: str, model: type[Model]) -> tuple[Model | None, Source, list[Problem]]:
-    read, problems = read_source(content, file)
-    if read is None:
-        return None, Source(file), problems
-    source: Source = read
-    version: tuple[str] = ("version",)
-    is_unquoted = version in source.unquoted
-    if is_unquoted:
-        got = str(source.data["version"])
-        what = "The version is written without quotes; YAML may read it as a number (1.10 becomes 1.1)."
-        fix = f'Put it in quotes, as in version: "{got}".'
-        problems.append(source.problem(Code.DEF_UNQUOTED_VERSION, version, what, fix, got=got))
-    try:
-        return model.model_validate(source.data), source, problems
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            if not (is_unquoted and detail["loc"] == version):
-                problems.append(_told(detail, source, model))
-        return None, source, problems
-
-
-def _told(detail: ErrorDetails, source: Source, model: type[BaseModel]) -> Problem:
-    """Turn one finding of pydantic into a problem with a line."""
-    path = tuple(step for step in detail["loc"] if step != "[key]")
-    last = str(path[-1]) if path else ""
-    if detail["type"] == "missing":
-        fix = f"Add '{last}:' here."
-        return source.problem(Code.DEF_MISSING_KEY, path, f"The key '{last}' is missing.", fix)
-    if detail["type"] == "extra_forbidden":
-        near = get_close_matches(last, known_keys(model), n=1)
-        fix = f"Did you mean '{near[0]}'?" if near else "Remove it, or compare with a shipped instrument."
-        return source.problem(Code.DEF_UNKNOWN_KEY, path, f"The key '{last}' is not known here.", fix)
-    allowed = PATTERNS_IN_WORDS.get(str(detail.get("ctx", {}).get("pattern", "")))
-    what = "The value has the wrong form." if allowed else f"{detail['msg'].rstrip('.')}."
-    got = repr(detail["input"])
-    fix = "Change the value to an allowed one." if allowed else "Change the value; compare with a shipped instrument."
-    return source.problem(
-        Code.DEF_VALUE, path, what, fix, got=got if len(got) <= 80 else f"{got[:77]}...", allowed=allowed
-    )

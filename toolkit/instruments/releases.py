@@ -7,6 +7,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from toolkit.errors import Code, DefinitionError, Problem
+from toolkit.instruments.history import inspect_history
 from toolkit.instruments.loader import DEFINITION_FILE, TEXT_FILES, load_folder
 
 LOCK_FILE = "RELEASES.lock"
@@ -138,8 +139,8 @@ def release(catalog: Path, folder: Path) -> list[str]:
     Raises
     ------
     DefinitionError
-        ``DEF_RELEASED_ALREADY``; ``DEF_PLACE`` for a folder elsewhere; a problem of the instrument's own files; or one
-        of :func:`changes`.
+        ``DEF_RELEASED_ALREADY``; ``DEF_PLACE`` for a folder elsewhere; ``DEF_SMALL_BUMP`` or ``DEF_CODE_REUSED``
+        beside the other versions; a problem of the instrument's own files; or one of :func:`changes`.
     """
     instrument = load_folder(folder)
     verify(catalog)
@@ -153,6 +154,10 @@ def release(catalog: Path, folder: Path) -> list[str]:
     if folder.resolve() != (catalog / below).resolve():
         what, fix = "The version folder is not in this catalog folder.", f"Move it to {catalog / below}."
         raise DefinitionError(Problem(code=Code.DEF_PLACE, what=what, fix=fix, file=str(folder)))
+    here = (folder / DEFINITION_FILE).resolve()
+    against = [problem for problem in inspect_history(folder.parent) if Path(problem.file or "").resolve() == here]
+    if against:
+        raise DefinitionError(against)
     lines = [f"{sha256(file)}  {below}/{file.name}" for file in release_files(folder)]
     with (catalog / LOCK_FILE).open("a", encoding="utf-8", newline="\n") as lock:
         lock.writelines(f"{line}\n" for line in lines)

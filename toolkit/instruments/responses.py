@@ -1,8 +1,8 @@
 """A frame of text turned into the response frame that everything else works on, with every problem told at once.
 
 The response frame has one row a respondent; the index holds unique respondent ids; each item is one float64 column
-with the codes as given (points and missing codes) and NaN where nothing was answered. Covariates, ``unit``, ``wave``
-and ``language`` follow as text.
+with the codes as given (points and missing codes) and NaN where nothing was answered. Covariates, ``service``,
+``unit``, ``wave`` and ``language`` follow as text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN = 50
 """As many problems of one kind are told one by one; the rest are counted."""
-CONTEXT_COLUMNS = ("unit", "wave", "language")
+CONTEXT_COLUMNS = ("service", "unit", "wave", "language")
 """Columns that come with a response and are kept."""
 RESPONDENT = "respondent"
 """The column that holds respondent ids when no other is named."""
@@ -47,6 +47,7 @@ def read_frame(
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
     file: str | None = None,
+    is_part: bool = False,
 ) -> pd.DataFrame:
     """Check a frame of text against an instrument and return the response frame.
 
@@ -67,6 +68,8 @@ def read_frame(
         "unanswered"; the codes of a sequence are all "unanswered".
     file : str, optional
         The file, for the messages.
+    is_part : bool
+        Whether this is one part of a file, in which nobody may have answered.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def read_frame(
     check.versions(named)
     items = {code: check.answers(code, named[code], recoded) for code in instrument.item_codes if code in named}
     check.refuse()
-    if all(np.isnan(values).all() for values in items.values()):
+    if not is_part and all(np.isnan(values).all() for values in items.values()):
         what = "No respondent has answered any item."
         check.add(Code.RSP_NO_ANSWERS, what, "Give a file with answers, or check how it was exported.")
     kept = {name: check.context(name, named[name]) for name in check.kept if name in named}

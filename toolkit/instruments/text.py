@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from toolkit.instruments.definition import AnswerCode, Identifier, ItemCode, Language, Name, Strict, Version
+from toolkit.instruments.definition import AnswerCode, Identifier, ItemCode, Language, Name, Strict, Version, Words
 
 TranslationStatus = Literal["draft", "reconciled", "back_translated", "debriefed", "invariance_tested"]
-Words = Annotated[str, Field(max_length=2000, pattern=r"^\S(?s:.*\S)?$")]
 
 
 class SectionText(Strict):

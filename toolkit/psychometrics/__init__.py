@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
+    from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
+    from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
+    from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -31,31 +35,55 @@ if TYPE_CHECKING:
     )
     from toolkit.psychometrics.items import ItemAnalysisResult, ItemDescriptionResult, describe_items, item_analysis
     from toolkit.psychometrics.ordinal_correlation import PolychoricResult, polychoric
-    from toolkit.psychometrics.reliability import AlphaResult, OmegaResult, composite_omega, cronbach_alpha
+    from toolkit.psychometrics.reliability.alpha import AlphaResult, cronbach_alpha
+    from toolkit.psychometrics.reliability.change import ReliableChangeResult, reliable_change
+    from toolkit.psychometrics.reliability.composite import OmegaResult, composite_omega
+    from toolkit.psychometrics.reliability.guttman import GuttmanResult, guttman_lambdas
+    from toolkit.psychometrics.reliability.hierarchical import HierarchicalOmegaResult, mcdonald_omega
+    from toolkit.psychometrics.reliability.lower_bound import GreatestLowerBoundResult, greatest_lower_bound
+    from toolkit.psychometrics.reliability.ordinal import OrdinalAlphaResult, ordinal_alpha
+    from toolkit.psychometrics.reliability.precision import MeasurementErrorResult, measurement_error
+    from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
+    from toolkit.psychometrics.reliability.table import ReliabilityTableResult, reliability_table
+    from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
+    "CarelessRespondingResult",
     "ComparisonDataResult",
     "CorrelationResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
     "Estimate",
+    "GreatestLowerBoundResult",
+    "GuttmanResult",
+    "HierarchicalOmegaResult",
     "HullResult",
     "Interval",
+    "IntraclassResult",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
+    "KappaResult",
+    "KrippendorffResult",
     "MapTestResult",
+    "MeasurementErrorResult",
     "NestResult",
     "OmegaResult",
+    "OrdinalAlphaResult",
     "ParallelAnalysisResult",
     "PolychoricResult",
+    "ReliabilityTableResult",
+    "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "SplitHalfResult",
+    "WithinGroupResult",
     "bartlett_sphericity",
+    "careless_responding",
     "comparison_data",
     "composite_omega",
     "count_responses",
@@ -63,18 +91,30 @@ __all__ = [
     "describe_items",
     "efa",
     "empirical_kaiser_criterion",
+    "greatest_lower_bound",
+    "guttman_lambdas",
     "hull",
+    "intraclass_correlation",
     "item_analysis",
     "kaiser_meyer_olkin",
+    "krippendorff_alpha",
     "map_test",
+    "mcdonald_omega",
+    "measurement_error",
     "nest",
+    "ordinal_alpha",
     "parallel_analysis",
     "pearson_correlation",
     "polychoric",
+    "reliability_table",
+    "reliable_change",
     "retention",
     "simulate_ordinal",
     "spearman_correlation",
+    "split_half",
     "tucker_congruence",
+    "weighted_kappa",
+    "within_group_agreement",
 ]
 
 _HOMES = {
@@ -84,7 +124,51 @@ _HOMES = {
     "counting": ("count_responses",),
     "ordinal_correlation": ("PolychoricResult", "polychoric"),
     "items": ("ItemAnalysisResult", "ItemDescriptionResult", "describe_items", "item_analysis"),
-    "reliability": ("AlphaResult", "OmegaResult", "composite_omega", "cronbach_alpha"),
+    "reliability.alpha": ("AlphaResult", "cronbach_alpha"),
+    "reliability.composite": ("OmegaResult", "composite_omega"),
+    "reliability.guttman": ("GuttmanResult", "guttman_lambdas"),
+    "reliability.lower_bound": ("GreatestLowerBoundResult", "greatest_lower_bound"),
+    "reliability.split_half": ("SplitHalfResult", "split_half"),
+    "reliability.hierarchical": (
+        "HierarchicalOmegaResult",
+        "mcdonald_omega",
+    ),
+    "reliability.precision": (
+        "MeasurementErrorResult",
+        "measurement_error",
+    ),
+    "reliability.change": (
+        "ReliableChangeResult",
+        "reliable_change",
+    ),
+    "agreement.intraclass": (
+        "IntraclassResult",
+        "intraclass_correlation",
+    ),
+    "agreement.kappa": (
+        "KappaResult",
+        "weighted_kappa",
+    ),
+    "agreement.krippendorff": (
+        "KrippendorffResult",
+        "krippendorff_alpha",
+    ),
+    "agreement.within_group": (
+        "WithinGroupResult",
+        "within_group_agreement",
+    ),
+    "screening": (
+        "CarelessRespondingResult",
+        "careless_responding",
+    ),
+    "reliability.ordinal": (
+        "OrdinalAlphaResult",
+        "ordinal_alpha",
+    ),
+    "reliability.table": (
+        "ReliabilityTableResult",
+        "reliability_table",
+    ),
     "simulate": ("simulate_ordinal",),
     "factors.suitability": (
         "BartlettSphericityResult",

@@ -124,9 +124,16 @@ def table(df: pd.DataFrame) -> Responses:
 
 
 def complete(
-    df: pd.DataFrame, *, missing: Missing = "listwise", minimum_persons: int = 3, minimum_items: int = 2
+    df: pd.DataFrame,
+    *,
+    missing: Missing = "listwise",
+    minimum_persons: int = 3,
+    minimum_items: int = 2,
+    varying: bool = True,
 ) -> Responses:
     """Check a frame for statistics of several items: every item is answered and varies, persons suffice.
+
+    Without ``varying`` an item may be constant, which raters and members of a group are allowed to be.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def complete(
     values = whole.codes[keep]
     if values.shape[0] < minimum_persons:
         raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "persons", values.shape[0], minimum_persons))
-    _refuse_constant(whole.items, np.nanmax(values, axis=0) == np.nanmin(values, axis=0))
+    _refuse_constant(whole.items, varying & (np.nanmax(values, axis=0) == np.nanmin(values, axis=0)))
     return Responses(codes=values, items=whole.items, n_dropped=int((~keep).sum()))
 
 
@@ -265,6 +272,67 @@ def refuse_singular(correlation: Array, n_persons: int) -> None:
 
 def _is_numeric(dtype: Any) -> bool:
     return pd.api.types.is_any_real_numeric_dtype(dtype) or pd.api.types.is_bool_dtype(dtype)
+
+
+def known_items(items: Sequence[str], named: Sequence[str], where: str) -> list[str]:
+    """Return the items named, or refuse those that the data do not have; ``where`` says who names them."""
+    strange = [str(item) for item in named if str(item) not in items]
+    if strange:
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_SHAPE_MISMATCH,
+                what="An item is named that the data do not have.",
+                key=where,
+                got=", ".join(strange),
+                allowed=", ".join(items),
+                fix="Correct the name.",
+            )
+        )
+    return [str(item) for item in named]
+
+
+def beside(df: pd.DataFrame, values: pd.Series | npt.ArrayLike, *, option: str) -> pd.Series:
+    """Return one value a person with the index of the answers, or refuse values that do not belong to the rows.
+
+    Raises
+    ------
+    StatisticsError
+        STA_SHAPE_MISMATCH.
+    """
+    column = pd.Series(values)
+    if len(column) != len(df) or (isinstance(values, pd.Series) and not column.index.equals(df.index)):
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_SHAPE_MISMATCH,
+                what=f"The values of {option} do not belong to the persons one by one.",
+                got=f"{len(column)} values for {len(df)} persons",
+                allowed="one value a person; a Series with the same index",
+                fix=f"Give {option} in the order of the rows.",
+            )
+        )
+    return column.set_axis(df.index)
+
+
+def refuse_strange_codes(item: str, given: Array, offered: Sequence[float]) -> None:
+    """Refuse codes that an item does not offer.
+
+    Raises
+    ------
+    StatisticsError
+        STA_CODE_NOT_ALLOWED.
+    """
+    strange = sorted(set(given.tolist()) - {float(code) for code in offered})
+    if strange:
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_CODE_NOT_ALLOWED,
+                what="The item holds codes that it does not offer.",
+                item=item,
+                got=", ".join(f"{code:g}" for code in strange),
+                allowed=", ".join(f"{code:g}" for code in offered),
+                fix="Correct the data, or turn missing codes into NaN first.",
+            )
+        )
 
 
 def named_where(items: Sequence[str], mask: npt.ArrayLike) -> list[str]:

@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import Responses, moments, named_where, table
+from toolkit.errors import Code, Problem
+from toolkit.psychometrics._factor_model import one_factor
+from toolkit.psychometrics._inputs import Responses, moments, named_where, refuse_strange_codes, table
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import Missing, confidence
 from toolkit.psychometrics._result import Result, provenance, undefined
 
 Codes = Sequence[float] | Mapping[str, Sequence[float]]
+EFFECT = 0.15
+"""Share of the answers at one end from which floor or ceiling is an effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +33,10 @@ class ItemDescriptionResult(Result):
         0 to 1 of the answers at the lowest and highest code).
     distribution : DataFrame, shape (n_items, n_codes)
         Index item, columns codes, cells counts. A code that an item does not offer is NaN.
+    floor_items, ceiling_items : tuple of str
+        Items with more than ``effect_share`` of their answers at the lowest, or at the highest code.
+    effect_share : float
+        That share, .15 after Terwee and others.
     n_persons, n_items, n_dropped : int
         Persons, items, and persons left out (always 0).
     method : str
@@ -42,6 +49,9 @@ class ItemDescriptionResult(Result):
 
     table: pd.DataFrame
     distribution: pd.DataFrame
+    floor_items: tuple[str, ...]
+    ceiling_items: tuple[str, ...]
+    effect_share: float
     n_persons: int
     n_items: int
     n_dropped: int
@@ -60,9 +70,13 @@ class ItemAnalysisResult(Result):
 
     Attributes
     ----------
-    table : DataFrame, shape (n_items, 6)
+    table : DataFrame, shape (n_items, 7)
         Index item; columns mean, sd, item_rest_correlation (-1 to 1) with its limits item_rest_low and item_rest_high,
-        and alpha_if_dropped (1 or less).
+        alpha_if_dropped (1 or less), and omega_if_dropped (omega total, observed total variance).
+    inter_item_correlations : DataFrame, shape (n_items, n_items)
+        Pearson correlations of the items.
+    mean_inter_item_correlation, lowest_inter_item_correlation, highest_inter_item_correlation : float
+        Of the correlations of different items.
     level : float
         Confidence level of the limits.
     n_smallest_pair : int
@@ -72,12 +86,16 @@ class ItemAnalysisResult(Result):
     method : str
         The formulas in words.
     warnings : tuple of Problem
-        Items that go against the rest; a scale too short for alpha without an item.
+        Items that go against the rest; a scale too short for alpha or omega without an item.
     provenance : mapping
         Options and versions.
     """
 
     table: pd.DataFrame
+    inter_item_correlations: pd.DataFrame
+    mean_inter_item_correlation: float
+    lowest_inter_item_correlation: float
+    highest_inter_item_correlation: float
     level: float
     n_smallest_pair: int
     n_persons: int
@@ -125,7 +143,8 @@ def describe_items(df: pd.DataFrame, *, codes: Codes | None = None) -> ItemDescr
     Notes
     -----
     Each item uses everyone who answered it. The standard deviation has divisor n - 1. Skewness and excess kurtosis are
-    the adjusted Fisher-Pearson coefficients G1 and G2.
+    the adjusted Fisher-Pearson coefficients G1 and G2. More than 15 % of the answers at one end are a floor or ceiling
+    effect; the rule was made for scores of scales, so with items of few codes it is only a hint.
 
     Validated against pandas ``skew`` and ``kurt`` and hand-made counts (``tests/unit/psychometrics/test_items.py``).
 
@@ -178,9 +197,13 @@ def describe_items(df: pd.DataFrame, *, codes: Codes | None = None) -> ItemDescr
     distribution = pd.DataFrame(counts, index=names)
     distribution = distribution[sorted(distribution.columns)]
     distribution.columns.name = "code"
+    described = pd.DataFrame(rows, index=names)
     return ItemDescriptionResult(
-        table=pd.DataFrame(rows, index=names),
+        table=described,
         distribution=distribution,
+        floor_items=tuple(named_where(answers.items, described["floor"] > EFFECT)),
+        ceiling_items=tuple(named_where(answers.items, described["ceiling"] > EFFECT)),
+        effect_share=EFFECT,
         n_persons=answers.n_persons,
         n_items=answers.n_items,
         n_dropped=0,
@@ -191,10 +214,10 @@ def describe_items(df: pd.DataFrame, *, codes: Codes | None = None) -> ItemDescr
 
 
 def item_analysis(df: pd.DataFrame, *, missing: Missing = "listwise", level: float = 0.95) -> ItemAnalysisResult:
-    """Return for every item of one scale its correlation with the sum of the others, and alpha without it.
+    """Return for every item of one scale its correlation with the sum of the others, and alpha and omega without it.
 
-    The items must already point the same way. Alpha rising without an item is a reason to read the item, not to
-    drop it.
+    The items must already point the same way. Alpha or omega rising without an item is a reason to read the item, not
+    to drop it.
 
     Parameters
     ----------
@@ -208,7 +231,7 @@ def item_analysis(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
     Returns
     -------
     ItemAnalysisResult
-        ``table`` with one row an item.
+        ``table`` with one row an item, and ``inter_item_correlations``.
 
     Raises
     ------
@@ -218,16 +241,18 @@ def item_analysis(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
     Warns
     -----
     STA_NEGATIVE_ITEM, STA_TOO_FEW_ITEMS, STA_UNDEFINED
-        In ``warnings``: an item that goes against the rest; two items leave no alpha without one of them; a rest that
-        does not vary.
+        In ``warnings``: an item that goes against the rest; two items leave no alpha without one of them, and three
+        leave no omega; a rest that does not vary or that one factor cannot be fitted to.
 
     Notes
     -----
     The correlation with the rest is computed from the covariance matrix: ``(sum_k c_jk - c_jj) / (s_j s_rest)``. Its
-    limits are Fisher's z limits with the smallest number of persons behind any pair.
+    limits are Fisher's z limits with the smallest number of persons behind any pair. Omega is that of
+    :func:`~toolkit.psychometrics.composite_omega`.
 
     Validated against psych 2.5.3 ``alpha`` (``r.drop``, ``alpha.drop``) on bfi, relative tolerance 1e-6
-    (``tests/parity/test_bfi.py``).
+    (``tests/parity/test_bfi.py``), and omega against ``composite_omega`` of the other items
+    (``tests/unit/psychometrics/test_items.py``).
 
     References
     ----------
@@ -270,6 +295,16 @@ def item_analysis(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
                 allowed="3 or more",
             )
         )
+    without = np.array([omega_of_rest(C, j) for j in range(k)])
+    if k <= 3:
+        warnings.append(undefined("omega_if_dropped", "Fewer than three other items identify no factor."))
+    else:
+        warnings += [
+            undefined(f"omega without {item}", "One factor cannot be fitted to the other items.")
+            for item in named_where(found.items, np.isnan(without))
+        ]
+    pairs = found.correlation[np.tril_indices(k, -1)]
+    names = pd.Index(found.items, name="item")
     return ItemAnalysisResult(
         table=pd.DataFrame(
             {
@@ -279,18 +314,34 @@ def item_analysis(df: pd.DataFrame, *, missing: Missing = "listwise", level: flo
                 "item_rest_low": low,
                 "item_rest_high": high,
                 "alpha_if_dropped": dropped,
+                "omega_if_dropped": without,
             },
-            index=pd.Index(found.items, name="item"),
+            index=names,
         ),
+        inter_item_correlations=pd.DataFrame(found.correlation, index=names, columns=list(found.items)),
+        mean_inter_item_correlation=float(pairs.mean()),
+        lowest_inter_item_correlation=float(pairs.min()),
+        highest_inter_item_correlation=float(pairs.max()),
         level=level,
         n_smallest_pair=found.n,
         n_persons=found.responses.n_persons,
         n_items=k,
         n_dropped=found.responses.n_dropped,
-        method=f"item-rest correlation (Pearson, Fisher z limits), covariance-based alpha without the item, {missing}",
+        method=f"item-rest correlation (Pearson, Fisher z limits), alpha and ML omega without the item, {missing}",
         warnings=tuple(warnings),
         provenance=provenance("item_analysis", {"missing": missing, "level": level}),
     )
+
+
+def omega_of_rest(C: Array, left_out: int) -> float:
+    """Return omega total of the other items, with the observed total variance; NaN where it cannot be fitted."""
+    rest = np.delete(np.delete(C, left_out, axis=0), left_out, axis=1)
+    scale = np.sqrt(np.diag(rest))
+    R = rest / np.outer(scale, scale)
+    if R.shape[0] < 3 or np.linalg.eigvalsh(R)[0] <= 1e-10:
+        return float("nan")
+    model = one_factor(R)
+    return float((scale @ model.loadings) ** 2 / rest.sum()) if model.converged else float("nan")
 
 
 def negative_item(item: str) -> Problem:
@@ -301,6 +352,12 @@ def negative_item(item: str) -> Problem:
         fix="Check whether the item must be reversed.",
         item=item,
     )
+
+
+def negative_items(items: Sequence[str], C: Array) -> tuple[Problem, ...]:
+    """Return a warning for every item whose covariance with the sum of the others is negative."""
+    rest = C.sum(axis=1) - np.diag(C)
+    return tuple(negative_item(item) for item, covariance in zip(items, rest, strict=True) if covariance < 0)
 
 
 def fisher_limits(r: Array, n: int, level: float) -> tuple[Array, Array]:
@@ -320,18 +377,7 @@ def _offered(item: str, given: Array, codes: Codes | None, answers: Responses) -
         return [float(code) for code in np.unique(found)]
     listed = codes[item] if isinstance(codes, Mapping) else codes
     offered = sorted(float(code) for code in listed)
-    strange = sorted(set(given.tolist()) - set(offered))
-    if strange:
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_CODE_NOT_ALLOWED,
-                what="The item holds codes that it does not offer.",
-                item=item,
-                got=", ".join(f"{code:g}" for code in strange),
-                allowed=", ".join(f"{code:g}" for code in offered),
-                fix="Correct the data, or turn missing codes into NaN first.",
-            )
-        )
+    refuse_strange_codes(item, given, offered)
     return offered
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.reporting.tables import scale_name, shown
@@ -45,6 +45,20 @@ def summary(run: ValidationRun, *, language: str) -> list[str]:
 def missing(run: ValidationRun, *, language: str) -> list[str]:
     """Say how missing answers of each kind were treated, and what that leaves."""
     words = run.instrument.texts[language].missing
+    data = run.data
+    if data.smallest_group:
+        return [_protection(data.smallest_group), *_missing(run, words)]
+    return _missing(run, words)
+
+
+def _protection(smallest_group: int) -> str:
+    return (
+        f"To protect the persons who answered, figures on fewer than {smallest_group} of them are left out, and items "
+        "with fewer answers read as unanswered."
+    )
+
+
+def _missing(run: ValidationRun, words: Mapping[str, str]) -> list[str]:
     data = run.data
     totals = data.missing.sum()
     all_cells = int(totals.sum())

@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from toolkit.reporting.words import ABSENT, as_rounded, number
+
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
 
 _STARTS_FORMULA = re.compile(r"^[=+\-@\t\r]")
+DECIMALS_OF_P = 3
+"""A small probability is written as below the smallest that has so many decimals, never as nothing."""
 _NUMBER = re.compile(r"^[+-]?\d+(\.\d+)?$")
 
 
@@ -32,24 +36,27 @@ class Table:
         The cells; the first ``n_labels`` columns name the row.
     headings : mapping of str to str
         Words for the columns on the page; a column without one is shown by its name.
-    decimals : mapping of str to int
-        Decimals on the page; whole numbers have none.
+    decimals : mapping of str to int or None
+        Decimals on the page; whole numbers have none. None is for numbers that were rounded to one decimal or none.
     hidden : tuple of str
         Columns that only the CSV file has.
     n_labels : int
         Columns that name the row.
     note : str
         What must be known about the numbers.
+    language : str
+        Language in which the page writes numbers.
     """
 
     name: str
     caption: str
     frame: pd.DataFrame
     headings: Mapping[str, str] = field(default_factory=dict)
-    decimals: Mapping[str, int] = field(default_factory=dict)
+    decimals: Mapping[str, int | None] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     n_labels: int = 1
     note: str = ""
+    language: str = "en"
 
     @property
     def columns(self) -> list[tuple[str, str, bool]]:
@@ -66,7 +73,7 @@ class Table:
         columns = [self.frame[column].tolist() for column, _, _ in self.columns]
         decimals = [self.decimals.get(column, 0) for column, _, _ in self.columns]
         return [
-            [shown(value, places) for value, places in zip(row, decimals, strict=True)]
+            [shown(value, places, self.language) for value, places in zip(row, decimals, strict=True)]
             for row in zip(*columns, strict=True)
         ]
 
@@ -82,19 +89,21 @@ class Table:
         return pd.api.types.is_numeric_dtype(self.frame[column]) and not pd.api.types.is_bool_dtype(self.frame[column])
 
 
-def shown(value: Any, decimals: int = 0) -> str:
+def shown(value: Any, decimals: int | None = 0, language: str = "en") -> str:
     """Write one cell for a page: rounded, a dash for what is absent, yes and no for truth values."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "\N{EN DASH}"
+        return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        text = f"{value:,.{decimals}f}"
-        if decimals and float(text.replace(",", "")) == 0 and value != 0 and decimals >= 6:
+        if decimals is None:
+            return as_rounded(float(value), language)
+        if decimals >= 6 and value != 0 and round(value, decimals) == 0:
             return f"{value:.1e}".replace("-", "\N{MINUS SIGN}")
-        if float(text.replace(",", "")) == 0:
-            text = text.removeprefix("-")
-        return text.replace("-", "\N{MINUS SIGN}")
+        smallest = 10.0**-decimals
+        if decimals == DECIMALS_OF_P and 0 < value < smallest / 2:
+            return f"<\N{NO-BREAK SPACE}{number(smallest, language, decimals)}"
+        return number(value, language, decimals)
     return str(value)
 
 

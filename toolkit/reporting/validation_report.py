@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import Code, DefinitionError, Problem
 from toolkit.reporting import narrative
-from toolkit.reporting.charts import validation_charts
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
+from toolkit.reporting.validation_charts import validation_charts
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from toolkit.instruments.instrument import Instrument
-    from toolkit.validation.run import ValidationRun
+    from toolkit.validation.jobs import Work
+    from toolkit.validation.plan import ValidationPlan
+    from toolkit.validation.run import InputFile, Progress, ValidationRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationReport:
+    """A report that is made and not written.
+
+    Attributes
+    ----------
+    instrument : str
+        Identifier and version.
+    source : str
+        Name of the file or wave that the answers came from.
+    scale_names : mapping of str to str
+        Names of the scales by code, in the language of the item texts.
+    files : mapping of str to str
+        Relative path to content, as :func:`validation_report_files` returns it.
+    results : mapping
+        What ``results.json`` holds.
+    """
+
+    instrument: str
+    source: str
+    scale_names: Mapping[str, str]
+    files: Mapping[str, str]
+    results: Mapping[str, Any]
 
 
 def report_language(instrument: Instrument, language: str | None) -> str:
@@ -75,6 +106,59 @@ def validation_report_files(run: ValidationRun, *, language: str | None = None) 
         "results.json": json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         **{f"tables/{name}.csv": table.to_csv() for name, table in tables.items()},
     }
+
+
+def validation_work(
+    instrument: Instrument,
+    frame: pd.DataFrame,
+    *,
+    plan: ValidationPlan,
+    source: InputFile,
+    language: str,
+    smallest_group: int = 0,
+) -> Work:
+    """Return the work of validating and making the report, for a place where long work is done.
+
+    Parameters
+    ----------
+    instrument, frame, plan, source, smallest_group
+        As :func:`toolkit.validation.validate` takes them.
+    language : str
+        Language of the item texts.
+
+    Returns
+    -------
+    callable
+        Takes ``progress`` and ``cancelled`` and returns a :class:`ValidationReport`. Making the report is one more
+        step after those of the run.
+    """
+    from toolkit.validation.run import STEPS, RunCancelledError, validate
+
+    def work(progress: Progress, cancelled: Callable[[], bool]) -> ValidationReport:
+        def one_more(step: int, n_steps: int, label: str) -> None:
+            progress(step, n_steps + 1, label if step < len(STEPS) else "Making the report")
+
+        run = validate(
+            instrument,
+            frame,
+            plan=plan,
+            source=source,
+            progress=one_more,
+            cancelled=cancelled,
+            smallest_group=smallest_group,
+        )
+        files = validation_report_files(run, language=language)
+        if cancelled():
+            raise RunCancelledError
+        return ValidationReport(
+            instrument=instrument.name,
+            source=source.name,
+            scale_names={code: scale_name(run, code, language) for code in run.scales},
+            files=files,
+            results=json.loads(files["results.json"]),
+        )
+
+    return work
 
 
 def write_validation_report(run: ValidationRun, directory: Path | str, *, language: str | None = None) -> list[Path]:

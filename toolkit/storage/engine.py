@@ -1,81 +1,78 @@
-"""How the database is opened: SQLite in WAL mode with full durability, or any other SQLAlchemy address."""
+"""How the database is opened, from its address: a SQLite file, or a database of a PostgreSQL server."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
-
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from toolkit.errors import Code, Problem, StorageError
-from toolkit.storage.refusals import unavailable
+from toolkit.storage import postgresql, sqlite
 
-BUSY_SECONDS = 15
-PRAGMAS = (
-    # First of all, so that the others wait for their turn too.
-    f"busy_timeout = {BUSY_SECONDS * 1000}",
-    "journal_mode = WAL",
-    # A commit is on the disk before "Saved" is shown, so that even a power cut loses nothing.
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    # Deleted drafts are overwritten with zeros, not only unlinked.
-    "secure_delete = ON",
-    # Sorting and rewriting leave no copy of answers in a folder for temporary files.
-    "temp_store = MEMORY",
-)
+SERVERS = ("postgresql", "postgresql+psycopg")
+FILES = ("sqlite", "sqlite+pysqlite")
 
 
 def open_engine(url: str) -> Engine:
-    """Return an engine for a database address; the file is made if it is not there, and nothing is created in it yet.
+    """Return an engine for a database address; nothing is created in the database yet.
 
     Parameters
     ----------
     url : str
-        As SQLAlchemy writes it, for example ``sqlite:///answers.db``.
+        As SQLAlchemy writes it: ``sqlite:///answers.db``, whose file is made if it is not there, or
+        ``postgresql://user@host/database``.
 
     Raises
     ------
     StorageError
-        ``STO_BAD_ADDRESS`` when the address cannot be understood or names no file; ``STO_UNAVAILABLE`` when the file
-        cannot be made.
+        ``STO_BAD_ADDRESS`` when the address cannot be understood or names no database; ``STO_UNAVAILABLE`` when the
+        file cannot be made.
     """
     address = _address(url)
-    file = Path(str(address.database)).absolute()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Answers are readable by the owner of the service only; SQLite gives its log files the same mode.
-        file.touch(mode=0o600)
-    except OSError as error:
-        raise unavailable(error.strerror or "input/output error") from error
-    engine = create_engine(address, pool_size=8, max_overflow=56, pool_timeout=30, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_connection)
-    event.listen(engine, "begin", _begin)
-    return engine
+    return postgresql.open_server(address) if is_server(address) else sqlite.open_file(address)
 
 
-def keep_private(engine: Engine) -> None:
-    """Take the database's files from everybody but their owner, for example after a backup was copied back."""
-    for suffix in ("", "-wal", "-shm"):
-        file = Path(f"{engine.url.database}{suffix}")
-        # Only the owner can; and another process may have removed a log file meanwhile.
-        with suppress(OSError):
-            if file.stat().st_mode & 0o077:
-                file.chmod(0o600)
+def is_server(address: URL) -> bool:
+    """Return whether a database is one of a PostgreSQL server, and no file of ours."""
+    return address.drivername in SERVERS
+
+
+def reading_engine(engine: Engine) -> Engine:
+    """Return the engine whose transactions only read, and see one state of the database from first to last."""
+    return engine.execution_options(**postgresql.READING) if is_server(engine.url) else engine
+
+
+def writing_engine(engine: Engine) -> Engine:
+    """Return the engine whose transactions hold the right to write from their beginning."""
+    return engine.execution_options(writing=True)
+
+
+def forget_deleted(engine: Engine) -> None:
+    """Rewrite what the database keeps on disk without deleted rows.
+
+    Raises
+    ------
+    StorageError
+        ``STO_TRACES_LEFT`` while somebody else reads or writes, so that it cannot be done.
+    """
+    if is_server(engine.url):
+        postgresql.forget_deleted(engine)
+    else:
+        sqlite.forget_deleted(engine)
 
 
 def _address(url: str) -> URL:
-    """Return the address of a SQLite file, or refuse anything else without repeating what was given."""
+    """Return the address, or refuse it without repeating what was given: it may hold a password."""
     try:
         address = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise _bad_address("The database address cannot be understood.") from error
-    if address.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise _bad_address("This version stores answers in SQLite only.", got=address.drivername)
+    if address.drivername not in (*FILES, *SERVERS):
+        raise _bad_address("Answers are stored in SQLite or PostgreSQL only.", got=address.drivername)
     name = address.database or ""
+    if is_server(address):
+        if not name:
+            raise _bad_address("The database address names no database of the server.")
+        return address.set(drivername=SERVERS[1])
     if not name or name == ":memory:" or name.startswith("file:") or address.host or address.query:
         raise _bad_address("The database address names no file.")
     return address
@@ -87,23 +84,7 @@ def _bad_address(what: str, *, got: str | None = None) -> StorageError:
             code=Code.STO_BAD_ADDRESS,
             what=what,
             got=got,
-            allowed="an address such as sqlite:///answers.db",
+            allowed="an address such as sqlite:///answers.db or postgresql://user@host/database",
             fix="Correct EOT_DATABASE_URL or --database.",
         )
     )
-
-
-def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # The driver must not begin transactions of its own: _begin says which kind.
-    driver: Any = connection
-    driver.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Any) -> None:
-    # A writer takes the lock before it reads, so that its check and its write are one step.
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

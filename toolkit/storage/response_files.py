@@ -7,17 +7,18 @@ know what stood there before.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.errors import Code, Problem, ResponsesError
+from toolkit.storage.text_files import EXPORT_AGAIN, bytes_of, lines_of, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,27 +26,12 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.responses import MissingCodes
 
-MAXIMUM_BYTES = 100 * 1024 * 1024
-"""Larger files are refused: they are not questionnaire data, or belong in a store."""
 MAXIMUM_COLUMNS = 5000
 """More columns than any questionnaire has."""
 SHOWN = 20
 """As many places of one kind of problem are listed; the rest are counted."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_SAVE_AS = "Open the file in the spreadsheet program and save it as 'CSV UTF-8 (comma delimited)'."
-_EXPORT_AGAIN = (
-    "Export the file again from where the answers were collected, and do not save it with a spreadsheet program."
-)
-_OTHER_FORMATS = (
-    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF document"),
-    (b"$FL2", "an SPSS file"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3", "an SQLite database"),
-)
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _MONTHS = (
     r"jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch|s)?|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?"
@@ -71,16 +57,18 @@ class _Records:
 
 def sha256_of(path: Path | str) -> str:
     """SHA-256 of a file in hexadecimal, so that a result can say which file it came from."""
-    return hashlib.sha256(_bytes(Path(path))).hexdigest()
+    return hashlib.sha256(bytes_of(Path(path))).hexdigest()
 
 
-def read_csv(path: Path | str) -> pd.DataFrame:
+def read_csv(path: Path | str, *, content: bytes | None = None) -> pd.DataFrame:
     """Read a CSV file into a frame of text.
 
     Parameters
     ----------
     path : path or str
         A file with one header row; separated by commas, semicolons or tabs; UTF-8 with or without a mark.
+    content : bytes, optional
+        The bytes of a file that is not on this disk, such as an uploaded one; ``path`` is then only its name.
 
     Returns
     -------
@@ -96,12 +84,16 @@ def read_csv(path: Path | str) -> pd.DataFrame:
         ``RSP_ROW_IN_ONE_CELL``, ``RSP_RAGGED_ROW``, ``RSP_HEADER_EMPTY``, ``RSP_HEADER_TWICE``,
         ``RSP_NO_ROWS`` or ``RSP_CELL_TOO_LONG``.
     """
+    path = Path(path)
+    text = text_of(bytes_of(path) if content is None else content, path)
+    return _frame(next(_parts(io.StringIO(text, newline=""), path)))
+
+
+def _frame(records: _Records) -> pd.DataFrame:
     import pandas as pd
 
-    path = Path(path)
-    records = _records(_text(_bytes(path), path), path)
     index: pd.Index[int] = pd.RangeIndex(2, len(records.rows) + 2, name="row")
-    if records.rows[-1] != len(records.rows) + 1:
+    if records.rows[0] != 2 or records.rows[-1] != len(records.rows) + 1:
         index = pd.Index(records.rows, name="row")
     return pd.DataFrame(records.cells, columns=list(records.header), index=index, dtype="str")
 
@@ -110,6 +102,7 @@ def read_responses(
     path: Path | str,
     instrument: Instrument,
     *,
+    content: bytes | None = None,
     id_column: str | None = None,
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
@@ -122,6 +115,8 @@ def read_responses(
         The file, as :func:`read_csv` takes it.
     instrument : Instrument
         The instrument that was answered.
+    content : bytes, optional
+        The bytes of a file that is not on this disk, as :func:`read_csv` takes them.
     id_column : str, optional
         The column with the respondent ids.
     rename : mapping of str to str, optional
@@ -144,139 +139,140 @@ def read_responses(
     from toolkit.instruments.responses import read_frame
 
     path = Path(path)
-    frame = read_csv(path)
+    frame = read_csv(path, content=content)
     _refuse_dates(frame, instrument, rename or {}, path)
     return read_frame(
         frame, instrument, id_column=id_column, rename=rename, missing_codes=missing_codes, file=str(path)
     )
 
 
-def _bytes(path: Path) -> bytes:
-    """Read a file, or say why it cannot be read."""
+def read_responses_in_parts(
+    path: Path | str,
+    instrument: Instrument,
+    *,
+    id_column: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    missing_codes: MissingCodes | None = None,
+    rows_at_once: int = 20_000,
+) -> Iterator[tuple[list[int], pd.DataFrame]]:
+    """Read a CSV file of any size, some rows at once.
+
+    Parameters
+    ----------
+    path, instrument, id_column, rename, missing_codes
+        As :func:`read_responses` takes them.
+    rows_at_once : int
+        Rows of one part.
+
+    Yields
+    ------
+    tuple of list of int and DataFrame
+        The row numbers that a spreadsheet shows, and a response frame as :func:`read_responses` returns one.
+
+    Raises
+    ------
+    ResponsesError
+        As :func:`read_responses`, but for ``RSP_FILE_TOO_LARGE`` and ``RSP_NO_ANSWERS``. What is wrong is told part by
+        part: later parts may hold more.
+    """
+    from toolkit.instruments.responses import RESPONDENT, read_frame
+
+    path = Path(path)
     file = str(path)
-    if path.is_dir():
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_FILE_IS_FOLDER, file=file, what="This is a folder, not a file.", fix="Name the CSV file."
-            )
-        )
-    try:
-        size = path.stat().st_size
-        if size > MAXIMUM_BYTES:
-            raise ResponsesError(
-                Problem(
-                    code=Code.RSP_FILE_TOO_LARGE,
-                    file=file,
-                    what="The file is too large.",
-                    got=f"{size / 1024**2:.0f} MB",
-                    allowed=f"up to {MAXIMUM_BYTES // 1024**2} MB",
-                    fix="Keep the columns of this instrument only, or split the file.",
-                )
-            )
-        return path.read_bytes()
-    except FileNotFoundError:
-        problem = Problem(
-            code=Code.RSP_FILE_NOT_FOUND, file=file, what="There is no such file.", fix="Check the name and folder."
-        )
-    except OSError as error:
-        problem = Problem(
-            code=Code.RSP_FILE_UNREADABLE,
+    first_row: dict[str, int] = {}
+    id_name = id_column or next((old for old, new in (rename or {}).items() if new == RESPONDENT), RESPONDENT)
+    for records in _parts(lines_of(path), path, rows_at_once=rows_at_once):
+        raw = _frame(records)
+        _refuse_dates(raw, instrument, rename or {}, path)
+        frame = read_frame(
+            raw,
+            instrument,
+            id_column=id_column,
+            rename=rename,
+            missing_codes=missing_codes,
             file=file,
-            what=f"The file cannot be read: {error.strerror or 'input/output error'}.",
-            fix="Check that you may read the file and that no other program holds it.",
+            is_part=True,
         )
-    raise ResponsesError(problem)
+        if id_name in raw.columns:
+            _raise_all(
+                Problem(
+                    code=Code.RSP_RESPONDENT_TWICE,
+                    file=file,
+                    row=row,
+                    column=id_name,
+                    what=f"The respondent id was used in row {first_row[name]} already.",
+                    got=_excerpt(name),
+                    fix="Keep one of the rows, or correct the id.",
+                )
+                for name, row in zip(frame.index, records.rows, strict=True)
+                if first_row.setdefault(name, row) != row
+            )
+        yield records.rows, frame
 
 
-def _text(content: bytes, path: Path) -> str:
-    """Decode a file's bytes, or name the format or the byte that is wrong."""
+def _parts(lines: Iterable[str], path: Path, *, rows_at_once: int | None = None) -> Iterator[_Records]:
+    """Split the lines of a file into a header and records of the same length, some rows at once or all of them."""
     file = str(path)
-    for start, kind in _OTHER_FORMATS:
-        if content.startswith(start):
-            raise ResponsesError(
-                Problem(code=Code.RSP_NOT_CSV, file=file, what=f"This is {kind}, not a CSV file.", fix=_SAVE_AS)
-            )
-    body = content[3:] if content.startswith(codecs.BOM_UTF8) else content
-    if not body.strip():
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_FILE_EMPTY,
-                file=file,
-                what="The file is empty.",
-                fix="Give a CSV file with a header row and one row for each respondent.",
-            )
-        )
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or body[:200].count(0) >= len(body[:200]) // 3:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NOT_UTF8,
-                file=file,
-                row=1,
-                what="The file is in UTF-16, which spreadsheet programs call 'Unicode text'.",
-                allowed="UTF-8",
-                fix=_SAVE_AS,
-            )
-        )
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NOT_UTF8,
-                file=file,
-                row=body.count(b"\n", 0, error.start) + 1,
-                what=f"The file is not in UTF-8: the byte at position {error.start} is not part of any character.",
-                got=f"0x{body[error.start]:02X}",
-                allowed="UTF-8",
-                fix=_SAVE_AS,
-            )
-        ) from None
-    nul = text.find("\x00")
-    if nul >= 0:
-        raise ResponsesError(
-            Problem(
-                code=Code.RSP_NUL_BYTE,
-                file=file,
-                row=text.count("\n", 0, nul) + 1,
-                what="The file holds a zero byte, so it is damaged or not a text file.",
-                got="0x00",
-                fix=_EXPORT_AGAIN,
-            )
-        )
-    return text
-
-
-def _records(text: str, path: Path) -> _Records:
-    """Split a file's text into a header and records of the same length."""
-    file = str(path)
-    if re.match(r'"?sep=', text, re.IGNORECASE):
+    lines = iter(lines)
+    head = []
+    for line in lines:
+        head.append(line)
+        if line.strip():
+            break
+    if re.match(r'"?sep=', head[0], re.IGNORECASE):
         raise ResponsesError(
             Problem(
                 code=Code.RSP_SEPARATOR_LINE,
                 file=file,
                 row=1,
                 what="The first line tells a spreadsheet program the separator; it is not a header.",
-                got=text.splitlines()[0],
+                got=head[0].splitlines()[0],
                 fix="Delete the first line, so that the column names come first.",
             )
         )
-    separator = separator_of(next(line for line in io.StringIO(text, newline="") if line.strip()))
+    separator = separator_of(head[-1])
+    header: list[str] = []
+    header_row = row = 0
     records: list[list[str]] = []
     rows: list[int] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    row = 0
+    is_first = True
+    reader = csv.reader(chain(head, lines), delimiter=separator, strict=True)
     try:
         for row, record in enumerate(reader, start=1):
             cells = [cell.strip() for cell in record]
-            if any(cells):
-                records.append(cells)
-                rows.append(row)
+            if not any(cells):
+                continue
+            if not header:
+                header, header_row = cells, row
+                continue
+            records.append(cells)
+            rows.append(row)
+            if len(records) == rows_at_once:
+                yield _checked(header, header_row, records, rows, separator, file, is_first=is_first)
+                records, rows, is_first = [], [], False
     except csv.Error as error:
         raise ResponsesError(_unparsed(str(error), row + 1, file)) from None
-    header, body = records[0], records[1:]
-    _check_one_cell(header, records, rows, file)
+    if records or is_first:
+        yield _checked(header, header_row, records, rows, separator, file, is_first=is_first)
+
+
+def _checked(
+    header: list[str],
+    header_row: int,
+    body: list[list[str]],
+    rows: list[int],
+    separator: str,
+    file: str,
+    *,
+    is_first: bool,
+) -> _Records:
+    """Return records that fit their header, or refuse them; the header is checked with the first ones."""
+    if is_first:
+        _check_one_cell(header, [header, *body], [header_row, *rows], file)
+    else:
+        _check_one_cell(header, body, rows, file)
     header, body = _without_empty_edge(header, body)
-    _check_header(header, rows[0], file)
+    _check_header(header, header_row, file)
     if not body:
         raise ResponsesError(
             Problem(
@@ -286,11 +282,11 @@ def _records(text: str, path: Path) -> _Records:
                 fix="Give one row for each respondent below the header.",
             )
         )
-    _check_lengths(header, body, rows[1:], separator, file)
+    _check_lengths(header, body, rows, separator, file)
     if separator != ",":
         for record in body:
             record[:] = [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in record]
-    return _Records(header=tuple(header), cells=body, rows=rows[1:], separator=separator)
+    return _Records(header=tuple(header), cells=body, rows=rows, separator=separator)
 
 
 def separator_of(header: str) -> str:
@@ -338,7 +334,7 @@ def _check_one_cell(header: list[str], records: Iterable[list[str]], rows: Itera
             what="The whole row stands in one cell, between quotation marks or with another separator.",
             got=_excerpt(cell) if row == 1 else None,
             allowed=f"{width} cells" if width > 1 else None,
-            fix=_EXPORT_AGAIN,
+            fix=EXPORT_AGAIN,
         )
         for row, cell in found
     )
@@ -432,6 +428,7 @@ def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[s
         if item not in instrument.items:
             continue
         values = frame[column]
+        dates = [value for value in values.unique() if _DATE.fullmatch(value)]
         problems.extend(
             Problem(
                 code=Code.RSP_CELL_IS_DATE,
@@ -442,9 +439,9 @@ def _refuse_dates(frame: pd.DataFrame, instrument: Instrument, rename: Mapping[s
                 what="A spreadsheet program has turned this answer into a date.",
                 got=values[row],
                 allowed=", ".join(map(str, instrument.codes(item))),
-                fix=_EXPORT_AGAIN,
+                fix=EXPORT_AGAIN,
             )
-            for row in values.index[values.str.fullmatch(_DATE)]
+            for row in values.index[values.isin(dates)]
         )
     _raise_all(sorted(problems, key=lambda problem: problem.row or 0))
 

@@ -5,29 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
+from datetime import date
 from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, Table, bindparam, delete, func, insert, select, update
 
+from toolkit.collection.answers import read, written
 from toolkit.collection.ports import (
     Answer,
+    AnswerRow,
     Draft,
     Invitation,
     InvitationStatus,
+    Placement,
     RespondentSession,
     Response,
     Service,
     Unit,
     Wave,
     WaveStatus,
+    WaveUnit,
 )
-from toolkit.errors import Code, Problem, StorageError
+from toolkit.errors import StorageError
 from toolkit.storage import tables as t
-from toolkit.storage.refusals import refusals, unavailable
+from toolkit.storage.engine import forget_deleted, reading_engine, writing_engine
+from toolkit.storage.refusals import refusals, traces_left, unavailable
 
 TURN_SECONDS = 30.0
+ROWS_AT_ONCE = 5_000
 Record = TypeVar("Record")
 
 
@@ -60,6 +67,10 @@ class SqlTransaction:
         if rows:
             self._connection.execute(insert(table), list(rows))
 
+    def _count_by_unit(self, table: Table, wave_id: str) -> dict[str, int]:
+        query = select(table.c.unit_id, func.count()).where(table.c.wave_id == wave_id).group_by(table.c.unit_id)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
     # --- services, units, waves
 
     def add_service(self, service: Service) -> None:
@@ -74,8 +85,11 @@ class SqlTransaction:
     def services(self) -> Sequence[Service]:
         return self._all(Service, t.services)
 
-    def units(self, service_id: str) -> Sequence[Unit]:
-        return self._all(Unit, t.units, service_id=service_id)
+    def units(self) -> Sequence[Unit]:
+        return self._all(Unit, t.units)
+
+    def unit(self, unit_id: str) -> Unit | None:
+        return self._one(Unit, t.units, id=unit_id)
 
     def waves(self) -> Sequence[Wave]:
         return self._all(Wave, t.waves)
@@ -83,8 +97,26 @@ class SqlTransaction:
     def wave(self, wave_id: str) -> Wave | None:
         return self._one(Wave, t.waves, id=wave_id)
 
-    def set_wave_status(self, wave_id: str, status: WaveStatus) -> None:
-        self._connection.execute(update(t.waves).where(t.waves.c.id == wave_id).values(status=status))
+    def set_wave_status(self, wave_id: str, status: WaveStatus, *, content_hash: str | None = None) -> None:
+        values = {"status": status, "content_hash": content_hash}
+        self._connection.execute(update(t.waves).where(t.waves.c.id == wave_id).values(values))
+
+    def add_placement(self, placement: Placement) -> None:
+        self._add(t.placements, [asdict(placement)])
+
+    def end_placement(self, placement: Placement, until: date) -> None:
+        table = t.placements
+        found = (table.c.unit_id == placement.unit_id) & (table.c.since == placement.since)
+        self._connection.execute(update(table).where(found).values(until=until))
+
+    def placements(self) -> Sequence[Placement]:
+        return self._all(Placement, t.placements)
+
+    def add_wave_units(self, wave_units: Sequence[WaveUnit]) -> None:
+        self._add(t.wave_units, [asdict(wave_unit) for wave_unit in wave_units])
+
+    def wave_units(self, wave_id: str) -> Sequence[WaveUnit]:
+        return self._all(WaveUnit, t.wave_units, wave_id=wave_id)
 
     # --- invitations
 
@@ -93,6 +125,9 @@ class SqlTransaction:
 
     def invitations(self, wave_id: str) -> Sequence[Invitation]:
         return self._all(Invitation, t.invitations, wave_id=wave_id)
+
+    def n_invitations(self, wave_id: str) -> Mapping[str, int]:
+        return self._count_by_unit(t.invitations, wave_id)
 
     def invitation(self, invitation_id: str) -> Invitation | None:
         return self._one(Invitation, t.invitations, id=invitation_id)
@@ -177,55 +212,46 @@ class SqlTransaction:
 
     # --- submitted responses
 
-    def add_response(self, response: Response) -> None:
-        self._add_responses([response])
-
-    def _add_responses(self, responses: Sequence[Response]) -> None:
+    def add_responses(self, responses: Sequence[Response]) -> None:
         plain = [name for name in _columns(Response) if name not in ("answers", "display_order")]
         self._add(
             t.responses,
             [
-                {name: getattr(response, name) for name in plain} | {"display_order": " ".join(response.display_order)}
+                {name: getattr(response, name) for name in plain}
+                | {"display_order": " ".join(response.display_order), "answers": written(response.answers)}
                 for response in responses
-            ],
-        )
-        self._add(
-            t.response_answers,
-            [
-                {"response_key": response.key, "question": question, "answer": answer}
-                for response in responses
-                for question, answer in response.answers.items()
             ],
         )
 
     def responses(self, wave_id: str) -> Sequence[Response]:
-        answers: dict[str, dict[str, str]] = {}
-        answer_table = t.response_answers
-        query = (
-            select(answer_table.c.response_key, answer_table.c.question, answer_table.c.answer)
-            .join(t.responses)
-            .where(t.responses.c.wave_id == wave_id)
-        )
-        for key, question, answer in self._connection.execute(query):
-            answers.setdefault(key, {})[question] = answer
         rows = self._connection.execute(select(t.responses).where(t.responses.c.wave_id == wave_id))
         return [
             Response(
-                **(dict(row._mapping) | {"display_order": tuple(row.display_order.split())}),
-                answers=answers.get(row.key, {}),
+                **dict(row._mapping) | {"display_order": tuple(row.display_order.split()), "answers": read(row.answers)}
             )
             for row in rows
         ]
 
-    def n_responses(self, wave_id: str) -> int:
-        query = select(func.count()).select_from(t.responses).where(t.responses.c.wave_id == wave_id)
-        return self._connection.scalars(query).one()
+    def n_responses(self, wave_id: str) -> Mapping[str, int]:
+        return self._count_by_unit(t.responses, wave_id)
 
-    def replace_responses(self, wave_id: str, responses: Sequence[Response]) -> None:
-        of_wave = select(t.responses.c.key).where(t.responses.c.wave_id == wave_id)
-        self._connection.execute(delete(t.response_answers).where(t.response_answers.c.response_key.in_(of_wave)))
-        self._connection.execute(delete(t.responses).where(t.responses.c.wave_id == wave_id))
-        self._add_responses(responses)
+    def answer_rows(self, wave_id: str) -> Iterator[AnswerRow]:
+        table = t.responses
+        query = select(table.c.unit_id, table.c.instrument_version, table.c.language, table.c.answers)
+        query = query.where(table.c.wave_id == wave_id).order_by(table.c.key)
+        found = self._connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE})
+        for some in found.partitions():
+            yield from map(AnswerRow._make, some)
+
+    def response_keys(self, wave_id: str) -> Sequence[str]:
+        return self._connection.scalars(select(t.responses.c.key).where(t.responses.c.wave_id == wave_id)).all()
+
+    def replace_response_keys(self, keys: Sequence[tuple[str, str]]) -> None:
+        statement = update(t.responses).where(t.responses.c.key == bindparam("old"))
+        statement = statement.values(key=bindparam("new"), receipt_hash=None)
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            some = keys[start : start + ROWS_AT_ONCE]
+            self._connection.execute(statement, [{"old": old, "new": new} for old, new in some])
 
     def response_by_receipt(self, receipt_hash: str) -> tuple[str, str] | None:
         query = select(t.responses.c.key, t.responses.c.wave_id).where(t.responses.c.receipt_hash == receipt_hash)
@@ -233,7 +259,6 @@ class SqlTransaction:
         return None if row is None else (row.key, row.wave_id)
 
     def delete_response(self, key: str) -> None:
-        self._connection.execute(delete(t.response_answers).where(t.response_answers.c.response_key == key))
         self._connection.execute(delete(t.responses).where(t.responses.c.key == key))
 
 
@@ -248,13 +273,14 @@ class SqlStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._writing_engine = engine.execution_options(writing=True)
+        self._reading_engine = reading_engine(engine)
+        self._writing_engine = writing_engine(engine)
         self._turn = Lock()
 
     @contextmanager
     def reading(self) -> Iterator[SqlTransaction]:
         """Open a transaction that only reads."""
-        with refusals(), self._engine.begin() as connection:
+        with refusals(), self._reading_engine.begin() as connection:
             yield SqlTransaction(connection)
 
     @contextmanager
@@ -265,7 +291,7 @@ class SqlStore:
 
     @contextmanager
     def _turn_to_write(self) -> Iterator[None]:
-        # SQLite lets writers try again and again, and one of many may never get its turn; here they stand in line.
+        # Databases let writers try again and again, or wait with a connection in hand; here they stand in line.
         if not self._turn.acquire(timeout=TURN_SECONDS):
             raise unavailable("too many are writing")
         try:
@@ -274,31 +300,15 @@ class SqlStore:
             self._turn.release()
 
     def forget_deleted(self) -> None:
-        """Rewrite the file without deleted rows and empty the write-ahead log.
+        """Leave no deleted row in the database's files.
 
         Raises
         ------
         StorageError
-            ``STO_TRACES_LEFT`` while somebody else reads or writes, so that the log cannot be emptied.
+            ``STO_TRACES_LEFT`` while somebody else reads or writes, so that it cannot be done.
         """
         try:
-            with refusals(), self._turn_to_write(), self._engine.connect() as connection:
-                driver = connection.connection.cursor()
-                driver.execute("VACUUM")
-                is_blocked = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                driver.close()
+            with self._turn_to_write():
+                forget_deleted(self._engine)
         except StorageError as error:
-            raise _traces_left(error.problems[0].got) from error
-        if is_blocked:
-            raise _traces_left("another reader is at work")
-
-
-def _traces_left(reason: str | None) -> StorageError:
-    return StorageError(
-        Problem(
-            code=Code.STO_TRACES_LEFT,
-            what="The change was made, but traces of deleted rows are still in the database's files.",
-            got=reason,
-            fix="Stop the app, make sure that the disk has free space, and freeze the wave again to wipe the files.",
-        )
-    )
+            raise traces_left(error.problems[0].got) from error

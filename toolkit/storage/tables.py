@@ -1,15 +1,18 @@
 """The tables, and why they cannot join a person to an answer.
 
 Answers in progress hang on the invitation (``drafts``, ``draft_answers``). Submitted answers hang on a random key that
-no other table knows (``responses``, ``response_answers``). The tables of submitted answers have no row id and no
-date: on SQLite their rows lie in the order of their random keys, so that not even the order of rows tells who was
-first. Freezing a wave gives every response and invitation of it a new key on top of that.
+no other table knows (``responses``). A response holds all its answers in one column, as an object whose keys are
+sorted, so that their order tells nothing. The tables of people and of answers have no row id and no date: on SQLite
+their rows lie in the order of their random keys, so that not even the order of rows tells who was first. Freezing a
+wave gives every response and invitation of it a new key, and on PostgreSQL a new place, on top of that.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -42,20 +45,40 @@ units = Table(
     "units",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("service_id", ForeignKey("services.id"), nullable=False),
     Column("name", String(200), nullable=False),
+)
+
+placements = Table(
+    "placements",
+    metadata,
+    Column("unit_id", ForeignKey("units.id"), nullable=False),
+    Column("service_id", ForeignKey("services.id"), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("until", Date),
+    PrimaryKeyConstraint("unit_id", "since"),
 )
 
 waves = Table(
     "waves",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("service_id", ForeignKey("services.id"), nullable=False),
     Column("name", String(200), nullable=False),
     Column("instrument_id", String(40), nullable=False),
     Column("instrument_version", String(20), nullable=False),
     Column("definition_hash", String(64), nullable=False),
     Column("status", String(10), nullable=False),
+    Column("asked_on", Date, nullable=False),
+    Column("is_demo", Boolean, nullable=False),
+    Column("content_hash", String(64)),
+)
+
+wave_units = Table(
+    "wave_units",
+    metadata,
+    Column("wave_id", ForeignKey("waves.id"), nullable=False),
+    Column("unit_id", ForeignKey("units.id"), nullable=False),
+    Column("n_invited_elsewhere", Integer),
+    PrimaryKeyConstraint("wave_id", "unit_id"),
 )
 
 invitations = Table(
@@ -116,17 +139,8 @@ responses = Table(
     Column("consent_version", String(20), nullable=False),
     Column("n_changes", Integer, nullable=False),
     Column("receipt_hash", String(64)),
+    Column("answers", Text, nullable=False, server_default="{}"),
     Index(None, "wave_id"),
     UniqueConstraint("receipt_hash"),
-    sqlite_with_rowid=False,
-)
-
-response_answers = Table(
-    "response_answers",
-    metadata,
-    Column("response_key", ForeignKey("responses.key", ondelete="CASCADE"), nullable=False),
-    Column("question", String(40), nullable=False),
-    Column("answer", String(40), nullable=False),
-    PrimaryKeyConstraint("response_key", "question"),
     sqlite_with_rowid=False,
 )

@@ -1,4 +1,4 @@
-"""HTTP routes beside Streamlit: the invitation link, "Finish later", and the health check."""
+"""HTTP routes beside Streamlit: the invitation link, "Finish later", a validation report, and the health check."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import logging
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from toolkit.errors import CollectionError, StorageError
+from toolkit.ui import staff
 from toolkit.ui.pages.notice import REFUSALS
 from toolkit.ui.session import COOKIE
 from toolkit.wiring import services
 
 logger = logging.getLogger(__name__)
+
+REPORT_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; frame-ancestors 'self'"
+)
+"""What a report may do inside a page: be read, and open links elsewhere. No script, no request, no cookie."""
 
 
 async def follow_invitation(request: Request) -> Response:
@@ -56,6 +63,17 @@ async def _leave(cookie: str | None, notice: str) -> Response:
     return response
 
 
+async def validation_report(request: Request) -> Response:
+    """Give the report of a validation that is done, for the frame on its page; to the same people as the page."""
+    if not staff.serves(request.client.host if request.client else None):
+        return Response(status_code=403)
+    job = services().jobs.find(request.path_params["key"])
+    if job is None or job.state != "done":
+        return Response(status_code=404)
+    headers = {**_PRIVATE, "Content-Security-Policy": REPORT_POLICY, "X-Content-Type-Options": "nosniff"}
+    return HTMLResponse(job.result.files["report.html"], headers=headers)
+
+
 async def health(_request: Request) -> Response:
     """Say whether the database answers."""
     try:
@@ -65,9 +83,11 @@ async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
 def _redirect(address: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    return RedirectResponse(address, status_code=303, headers=headers)
+    return RedirectResponse(address, status_code=303, headers=_PRIVATE)
 
 
 def all_routes() -> list[BaseRoute]:
@@ -75,5 +95,6 @@ def all_routes() -> list[BaseRoute]:
     return [
         Route("/i/{token}", follow_invitation, methods=["GET"]),
         Route("/finish-later", finish_later, methods=["POST"]),
+        Route(f"{staff.REPORTS}/{{key}}", validation_report, methods=["GET"]),
         Route("/healthz", health, methods=["GET"]),
     ]

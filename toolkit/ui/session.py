@@ -67,8 +67,8 @@ def browser_language(offered: tuple[str, ...]) -> str:
 def page_language() -> str:
     """Return the language of pages that belong to no questionnaire."""
     chosen: str | None = st.session_state.get("page_language")
-    locale = st.context.locale
-    return chosen or best_language([locale] if locale else [], app_languages(), FALLBACK)
+    wanted = (st.query_params.get("language"), st.context.locale)
+    return chosen or best_language(filter(None, wanted), app_languages(), FALLBACK)
 
 
 def site_address() -> str:

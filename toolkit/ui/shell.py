@@ -5,12 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from toolkit.ui import theme
-from toolkit.ui.pages import respond, waves, withdraw
+from toolkit.ui.pages import change, overview, respond, unit, validation, waves, withdraw
 
 PAGES = {
     "": respond.show,
     "withdraw": withdraw.show,
+    "overview": overview.show,
+    "unit": unit.show,
+    "change": change.show,
     "staff": waves.show,
+    "validation": validation.show,
 }
 """Every page by its address."""
 

@@ -24,6 +24,7 @@ STYLE = """
   grid-template-columns: max-content 1fr; gap: .35rem 1.25rem; margin: 0}
 .eot-facts dt {font-weight: 600}
 .eot-facts dd {margin: 0 !important}
+.eot-note {font-size: .9rem; margin: 0; opacity: .88}
 .eot-points {padding-left: 1.2rem; margin: .9rem 0 0}
 .eot-points li {margin: 0 0 .5rem}
 [class*="st-key-question-"] {gap: .35rem;
@@ -44,6 +45,33 @@ STYLE = """
   max-width: 100%; box-sizing: border-box; overflow-wrap: anywhere}
 .eot-later button {font: inherit; color: inherit; background: none; border: 0; padding: .4rem 0;
   text-decoration: underline; cursor: pointer; min-height: 2rem}
+.eot-staff ul {display: flex; flex-wrap: wrap; gap: .25rem .5rem; list-style: none; margin: 0; padding: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent)}
+.eot-staff li {margin: 0}
+.eot-staff a {display: block; padding: .45rem .7rem; text-decoration: none; border-bottom: 3px solid transparent}
+.eot-staff a:hover {text-decoration: underline}
+.eot-problems {padding-left: 1.6rem; margin: 0}
+.eot-problems li {margin: 0 0 .8rem; overflow-wrap: anywhere}
+.eot-problems code {font-size: .85em}
+.eot-staff a[aria-current] {color: inherit !important; font-weight: 600; border-bottom-color: var(--eot-accent)}
+.eot-part {font-size: 1.3rem; line-height: 1.3; padding: 0; margin: 1rem 0 0}
+.eot-chart {font-size: 1rem; line-height: 1.35; font-weight: 600; padding: 0; margin: 0}
+.eot-say {background: var(--eot-bar); border-left: 4px solid var(--eot-accent); border-radius: 6px;
+  padding: .9rem 1.1rem}
+.eot-say h2 {font-size: 1.1rem; padding: 0; margin: 0 0 .4rem}
+.eot-say p {margin: 0 0 .4rem}
+.eot-break {border-left: 3px dashed color-mix(in srgb, currentColor 55%, transparent); padding-left: .8rem; margin: 0}
+.eot-note {font-size: .88rem; opacity: .85; margin: .4rem 0 0}
+.eot-legend {display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padding: 0; margin: 0; font-size: .9rem}
+.eot-legend li {display: flex; align-items: center; gap: .4rem; margin: 0}
+.eot-legend span {width: .85rem; height: .85rem; border-radius: 3px; border: 1px solid rgb(128 128 128 / .5)}
+.eot-table {overflow-x: auto}
+.eot-table table {border-collapse: collapse; font-size: .9rem; width: 100%}
+.eot-table caption {text-align: left; font-weight: 600; padding: 0 0 .4rem}
+.eot-table th, .eot-table td {border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent);
+  padding: .3rem .6rem .3rem 0; text-align: left; font-weight: 400; vertical-align: top}
+.eot-table thead th {font-weight: 600}
+.eot-table .eot-number {text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap}
 @media (min-width: 48rem) {
 GRIDS
 }
@@ -79,6 +107,11 @@ def facts(rows: Mapping[str, str]) -> None:
     """Write named facts as a definition list."""
     inside = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows.items())
     st.html(f'<dl class="eot-facts">{inside}</dl>')
+
+
+def note(text: str) -> None:
+    """Write a remark in small letters, dark enough to be read."""
+    st.html(f'<p class="eot-note">{escape(text)}</p>')
 
 
 def points(lines: Iterable[str]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from toolkit.errors import Problem, StatisticsError
+from toolkit.disclosure.thresholds import NOT_SHOWN
+from toolkit.errors import Code, Problem, StatisticsError
 
 T = TypeVar("T")
 
@@ -40,13 +41,34 @@ class NotComputed:
 
 @dataclass(slots=True)
 class Attempts:
-    """Runs statistics and keeps what went wrong and what must be known."""
+    """Runs statistics and keeps what went wrong and what must be known.
 
+    Attributes
+    ----------
+    smallest_group : int
+        Persons that every statistic must rest on; 0 where nothing has to be hidden.
+    check : callable or None
+        Called before each statistic, and by long ones in between; what it raises ends the run.
+    not_computed : list of NotComputed
+        What is absent.
+    warnings : list of (str, str or None, Problem)
+        What must be known about a number: the statistic, its scale, and the warning.
+    """
+
+    smallest_group: int = 0
+    check: Callable[[], None] | None = None
     not_computed: list[NotComputed] = field(default_factory=list)
     warnings: list[tuple[str, str | None, Problem]] = field(default_factory=list)
 
-    def attempt(self, statistic: str, compute: Callable[[], T], *, scale: str | None = None) -> T | None:
-        """Return the statistic, or None when it cannot be computed from these answers."""
+    def attempt(self, statistic: str, compute: Callable[[], T], *, n_behind: int, scale: str | None = None) -> T | None:
+        """Return the statistic, or None when it cannot be computed from these answers or rests on too few persons."""
+        if self.check is not None:
+            self.check()
+        if n_behind < self.smallest_group:
+            self.not_computed.append(
+                NotComputed(statistic=statistic, scale=scale, problems=(too_few(self.smallest_group),))
+            )
+            return None
         try:
             result = compute()
         except StatisticsError as error:
@@ -54,6 +76,16 @@ class Attempts:
             return None
         self.warnings.extend((statistic, scale, problem) for problem in getattr(result, "warnings", ()))
         return result
+
+
+def too_few(smallest_group: int) -> Problem:
+    """Say that something is not shown, in the same words for few answers as for none."""
+    return Problem(
+        code=Code.STA_TOO_FEW_PERSONS,
+        what=f"{NOT_SHOWN['en']}.",
+        allowed=f"{smallest_group} persons or more behind every figure",
+        fix="Ask more people.",
+    )
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:

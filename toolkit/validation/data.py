@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toolkit.disclosure.thresholds import NOT_SHOWN
 from toolkit.errors import Code, Problem, ResponsesError
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
+    from toolkit.validation.plan import Missing
 
 MINIMUM_PERSONS = 3
 """With fewer persons no correlation has a meaning, and the run is refused."""
@@ -52,6 +54,8 @@ class DataSummary:
         Names of the missing codes that mean "does not apply".
     n_persons_with_structural : int
         Respondents who used such a code at least once.
+    smallest_group : int
+        Persons that every figure must rest on; items with fewer answers read as unanswered. 0 where nothing is hidden.
     synthetic : bool
         Whether the answers say of themselves that a program made them: every ``wave`` is ``synthetic``.
     analysed : tuple of str
@@ -69,6 +73,7 @@ class DataSummary:
     distribution: pd.DataFrame
     structural: tuple[str, ...]
     n_persons_with_structural: int
+    smallest_group: int
     synthetic: bool
     analysed: tuple[str, ...]
     excluded: tuple[Problem, ...]
@@ -87,14 +92,17 @@ class DataSummary:
                 "n_persons": self.n_persons_with_structural,
                 "treatment": STRUCTURAL_TREATMENT,
             },
+            "smallest_group": self.smallest_group,
             "synthetic": self.synthetic,
             "analysed_items": list(self.analysed),
             "excluded_items": [problem.item for problem in self.excluded],
         }
 
 
-def check_frame(instrument: Instrument, frame: pd.DataFrame) -> None:
+def check_frame(instrument: Instrument, frame: pd.DataFrame, *, smallest_group: int) -> None:
     """Refuse a frame that repeats respondents or has too few of them with an answer.
+
+    With a ``smallest_group`` the refusal of a small group does not tell how small it is.
 
     Raises
     ------
@@ -125,6 +133,15 @@ def check_frame(instrument: Instrument, frame: pd.DataFrame) -> None:
     answered = np.zeros(len(frame), dtype=bool)
     for item in instrument.item_codes:
         answered |= frame[item].isin(instrument.points(item)).to_numpy()
+    if answered.sum() < smallest_group:
+        raise ResponsesError(
+            Problem(
+                code=Code.RSP_TOO_FEW_RESPONDENTS,
+                what=f"{NOT_SHOWN['en']}.",
+                allowed=f"{smallest_group} or more",
+                fix="Ask more people.",
+            )
+        )
     if not answered.any():
         raise ResponsesError(
             Problem(
@@ -146,7 +163,25 @@ def check_frame(instrument: Instrument, frame: pd.DataFrame) -> None:
         )
 
 
-def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame) -> DataSummary:
+def without_rare_items(instrument: Instrument, frame: pd.DataFrame, *, smallest_group: int) -> pd.DataFrame:
+    """Blank the items that fewer persons answered with a point, so that they read as if nobody had been asked."""
+    rare = [item for item in instrument.item_codes if frame[item].isin(instrument.points(item)).sum() < smallest_group]
+    return frame.assign(**dict.fromkeys(rare, np.nan))
+
+
+def n_behind(answers: pd.DataFrame, missing: Missing) -> int:
+    """Count the persons who bear a statistic of several items.
+
+    Under ``listwise`` they are those who answered all items, under ``pairwise`` those behind the pair of items that
+    the fewest answered both.
+    """
+    given = answers.notna().to_numpy(dtype=np.int64)
+    if missing == "listwise":
+        return int(given.all(axis=1).sum()) if given.shape[1] else 0
+    return int((given.T @ given).min()) if given.size else 0
+
+
+def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame, *, smallest_group: int) -> DataSummary:
     """Count the answers.
 
     Parameters
@@ -157,9 +192,11 @@ def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame)
         The answers as given, missing codes included.
     scored : DataFrame, persons x items
         The same answers with missing codes as NaN.
+    smallest_group : int
+        Persons that every figure must rest on.
     """
     items = list(instrument.item_codes)
-    excluded = _excluded(scored)
+    excluded = _excluded(scored, smallest_group)
     out = {problem.item for problem in excluded}
     analysed = [item for item in scored.columns if item not in out]
     given = scored[analysed].notna().to_numpy(dtype=np.int64)
@@ -177,6 +214,7 @@ def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame)
         distribution=_distribution(instrument, frame[items]),
         structural=structural,
         n_persons_with_structural=int(frame[items].isin(structural_codes).any(axis=1).sum()),
+        smallest_group=smallest_group,
         synthetic="wave" in frame.columns and bool((frame["wave"] == "synthetic").all()),
         analysed=tuple(analysed),
         excluded=excluded,
@@ -198,12 +236,22 @@ def without_structural(instrument: Instrument, frame: pd.DataFrame, items: Seque
     return ~frame[list(items)].isin(codes).any(axis=1)
 
 
-def _excluded(scored: pd.DataFrame) -> tuple[Problem, ...]:
+def _excluded(scored: pd.DataFrame, smallest_group: int) -> tuple[Problem, ...]:
     """Find items that nobody answered or everybody answered alike."""
     problems = []
     for item in scored.columns:
         values = scored[item].dropna()
-        if values.empty:
+        if values.empty and smallest_group:
+            problems.append(
+                Problem(
+                    code=Code.STA_ALL_MISSING_ITEM,
+                    item=str(item),
+                    what=f"{NOT_SHOWN['en']}; the item is left out of every correlation.",
+                    allowed=f"{smallest_group} answers or more",
+                    fix="Ask more people.",
+                )
+            )
+        elif values.empty:
             problems.append(
                 Problem(
                     code=Code.STA_ALL_MISSING_ITEM,

@@ -40,8 +40,8 @@ def data_set_files(data: SyntheticData, instrument: Instrument, *, command: str)
         draw holds, for machines) and ``datasheet.md`` (both, for people).
     """
     files = {RESPONSES_FILE: data.to_csv(), POPULATION_FILE: write_population(data.population)}
-    facts = _facts(data, instrument, command, {name: _sha256(text) for name, text in files.items()})
-    files[FACTS_FILE] = "# Synthetic: no respondent stands behind these data.\n" + _yaml(facts)
+    facts = _facts(data, instrument, command, {name: sha256_of(text) for name, text in files.items()})
+    files[FACTS_FILE] = "# Synthetic: no respondent stands behind these data.\n" + yaml_text(facts)
     files[DATASHEET_FILE] = _markdown(data, instrument, facts)
     return files
 
@@ -98,7 +98,7 @@ def _markdown(data: SyntheticData, instrument: Instrument, facts: Mapping[str, A
         "any profession, or the quality of the questionnaire: the structure found in it is the structure put into it.",
         "## How to draw it again",
         f"```\n{facts['command']}\n```",
-        _table(
+        table(
             ["what", "value"],
             [
                 ["seed", data.seed],
@@ -117,14 +117,7 @@ def _markdown(data: SyntheticData, instrument: Instrument, facts: Mapping[str, A
         f"population's share is {population.careless:.1%}. They give every item the same place among its points.",
         *_people(facts),
         "## The population",
-        "Latent responses have variance 1 and follow a common factor model. Thresholds cut them into points.",
-        _loadings(population),
-        "Factor correlations, and the share of every factor's variance between units (ICC):",
-        _correlations(population),
-        f"Missing answers: {population.unanswered:.1%} unanswered"
-        + "".join(f", {share:.1%} {name}" for name, share in population.missing.items())
-        + ", independent of everything else.",
-        _structural(population),
+        *population_parts(population),
         "## What it leaves out",
         "But for items that do not apply, answers do not depend on the background questions or the language. Nobody "
         "stops half-way. Missing answers say nothing about the person. No item works differently in any group. Real "
@@ -133,12 +126,26 @@ def _markdown(data: SyntheticData, instrument: Instrument, facts: Mapping[str, A
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def population_parts(population: Population) -> list[str]:
+    """Return a population as paragraphs of Markdown."""
+    return [
+        "Latent responses have variance 1 and follow a common factor model. Thresholds cut them into points.",
+        _loadings(population),
+        "Factor correlations, and the share of every factor's variance between units (ICC):",
+        _correlations(population),
+        f"Missing answers: {population.unanswered:.1%} unanswered"
+        + "".join(f", {share:.1%} {name}" for name, share in population.missing.items())
+        + ", independent of everything else.",
+        _structural(population),
+    ]
+
+
 def _people(facts: Mapping[str, Any]) -> list[str]:
     rows = [
         [column, ", ".join(f"{name} {count}" for name, count in counts.items())]
         for column, counts in facts["persons_by"].items()
     ]
-    return [_table(["persons by", "number"], rows)]
+    return [table(["persons by", "number"], rows)]
 
 
 def _loadings(population: Population) -> str:
@@ -150,7 +157,7 @@ def _loadings(population: Population) -> str:
         ]
         for item, row in population.loadings.items()
     ]
-    return _table(["item", "loading", "thresholds"], rows)
+    return table(["item", "loading", "thresholds"], rows)
 
 
 def _correlations(population: Population) -> str:
@@ -163,7 +170,7 @@ def _correlations(population: Population) -> str:
         ]
         for i, factor in enumerate(factors)
     ]
-    return _table(["factor", *factors, "ICC"], rows)
+    return table(["factor", *factors, "ICC"], rows)
 
 
 def _structural(population: Population) -> str:
@@ -181,16 +188,19 @@ def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
-def _table(header: list[str], rows: list[list[Any]]) -> str:
+def table(header: list[str], rows: list[list[Any]]) -> str:
+    """Return a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
+    """SHA-256 of a text in UTF-8, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _yaml(value: dict[str, Any]) -> str:
+def yaml_text(value: dict[str, Any]) -> str:
+    """Return a mapping as YAML, innermost mappings and lists on one line."""
     from ruamel.yaml import YAML
 
     yaml = YAML()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -23,6 +23,8 @@ Weight = Annotated[float, Field(gt=0, strict=False)]
 Correlation = Annotated[float, Field(gt=-1, lt=1, strict=False)]
 Loading = Annotated[float, Field(gt=-1, lt=1, strict=False)]
 Thresholds = Annotated[tuple[Annotated[float, Field(strict=False)], ...], Field(strict=False)]
+
+Model = TypeVar("Model", bound=Strict)
 
 DEFAULT_LOADINGS = (0.80, 0.75, 0.70, 0.65, 0.60)
 """Loadings of the default population: the items of a scale take them in turn."""
@@ -150,6 +152,13 @@ def read_population(path: Path | str, instrument: Instrument) -> Population:
     StatisticsError
         ``STA_POPULATION``, with every finding at once, or ``STA_POPULATION_UNREADABLE``.
     """
+    population = read_model(path, Population, Code.STA_POPULATION)
+    check_population(population, instrument, file=str(path))
+    return population
+
+
+def read_model(path: Path | str, model: type[Model], code: Code) -> Model:
+    """Read a file that describes what is drawn; what does not fit is refused under the code."""
     from toolkit.instruments.source import read_source
 
     file = str(path)
@@ -160,31 +169,37 @@ def read_population(path: Path | str, instrument: Instrument) -> Population:
             Problem(
                 code=Code.STA_POPULATION_UNREADABLE,
                 file=file,
-                what=f"The population file cannot be read: {error.strerror or 'input/output error'}.",
-                fix="Name a population file, as 'eot simulate' writes one beside its data.",
+                what=f"The file cannot be read: {error.strerror or 'input/output error'}.",
+                fix="Name a population or study file, as 'eot simulate' writes one beside its data.",
             )
         ) from None
     source, problems = read_source(content, file)
     if source is None or problems:
         raise StatisticsError(problems)
     try:
-        population = Population.model_validate(source.data)
+        return model.model_validate(source.data)
     except ValidationError as error:
         raise StatisticsError(
             source.problem(
-                Code.STA_POPULATION,
+                code,
                 entry["loc"],
                 f"{entry['msg'].removesuffix('.')}.",
-                "Compare with a population file that 'eot simulate' writes beside its data.",
+                "Compare with a file that 'eot simulate' writes beside its data.",
             )
             for entry in error.errors(include_url=False)
         ) from None
-    check_population(population, instrument, file=file)
-    return population
 
 
 def write_population(population: Population) -> str:
     """Return a population as the text of a file that :func:`read_population` reads back."""
+    return (
+        "# Synthetic: the truth that the answers beside this file were drawn from. No respondent stands behind it.\n"
+        "# Change it and draw again: eot simulate --population FILE\n" + model_text(population)
+    )
+
+
+def model_text(model: Strict) -> str:
+    """Return a model as YAML with every key that has a value, defaults included."""
     import io
 
     from ruamel.yaml import YAML
@@ -193,11 +208,8 @@ def write_population(population: Population) -> str:
     yaml.default_flow_style = None
     yaml.width = 110
     stream = io.StringIO()
-    yaml.dump(_plain(population.model_dump()), stream)
-    return (
-        "# Synthetic: the truth that the answers beside this file were drawn from. No respondent stands behind it.\n"
-        "# Change it and draw again: eot simulate --population FILE\n" + stream.getvalue()
-    )
+    yaml.dump(_plain(model.model_dump(exclude_none=True)), stream)
+    return stream.getvalue()
 
 
 def check_population(population: Population, instrument: Instrument, *, file: str | None = None) -> None:

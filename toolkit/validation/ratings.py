@@ -24,8 +24,8 @@ from toolkit.errors import Code
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
+    from toolkit.psychometrics import AlphaResult
     from toolkit.psychometrics.factors.efa import EfaResult
-    from toolkit.psychometrics.reliability import AlphaResult
     from toolkit.validation.scales import ScaleResult
     from toolkit.validation.structure import Structure
 

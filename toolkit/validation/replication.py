@@ -17,6 +17,7 @@ import pandas as pd
 
 from toolkit import psychometrics as pm
 from toolkit.validation.attempts import Attempts
+from toolkit.validation.data import n_behind
 
 if TYPE_CHECKING:
     from toolkit.validation.plan import ValidationPlan
@@ -106,17 +107,24 @@ def replicate(
     """
     found: list[Replication] = []
 
-    def keep(statistic: str, lines: Callable[[], Iterator[Replication]], scale: str | None = None) -> None:
+    def keep(
+        statistic: str,
+        lines: Callable[[pd.DataFrame], Iterator[Replication]],
+        items: Sequence[str],
+        scale: str | None = None,
+    ) -> None:
+        answers = scored[list(items)]
         # What has no value in one of the programs cannot be compared; the warnings of the statistic say why.
-        compared = attempts.attempt(statistic, lambda: tuple(lines()), scale=scale) or ()
+        n = n_behind(answers, "listwise")
+        compared = attempts.attempt(statistic, lambda: tuple(lines(answers)), n_behind=n, scale=scale) or ()
         found.extend(line for line in compared if isfinite(line.difference))
 
     for code, items in scales.items():
-        keep("replication_alpha", partial(_alpha, scored[list(items)], code, plan), code)
+        keep("replication_alpha", partial(_alpha, code=code, plan=plan), items, code)
     if structure is not None and structure.kaiser_meyer_olkin is not None:
-        keep("replication_suitability", partial(_suitability, scored[list(structure.items)]))
+        keep("replication_suitability", _suitability, structure.items)
     if structure is not None and structure.efa is not None:
-        keep("replication_efa", partial(_communalities, scored[list(structure.items)], structure.n_factors, plan))
+        keep("replication_efa", partial(_communalities, n_factors=structure.n_factors, plan=plan), structure.items)
     return tuple(found)
 
 

@@ -94,6 +94,7 @@ class Data(Closed):
     smallest_pair: list[str]
     missing_total: dict[str, Count]
     structural: Structural
+    smallest_group: Count
     synthetic: bool
     analysed_items: list[str]
     excluded_items: list[str]

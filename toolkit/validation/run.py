@@ -16,7 +16,7 @@ import pandas as pd
 import toolkit
 from toolkit.errors import Problem, ToolkitError
 from toolkit.validation.attempts import Attempts, NotComputed, problem_dict
-from toolkit.validation.data import DataSummary, check_frame, summarise
+from toolkit.validation.data import DataSummary, check_frame, summarise, without_rare_items
 from toolkit.validation.plan import ValidationPlan
 from toolkit.validation.ratings import Rating, rate
 from toolkit.validation.replication import Replication, replicate
@@ -55,14 +55,14 @@ class RunCancelledError(ToolkitError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputFile:
-    """The file that the answers came from.
+    """The file, or the wave, that the answers came from.
 
     Attributes
     ----------
     name : str
         Its name, without folders.
     sha256 : str
-        SHA-256 of its bytes in hexadecimal.
+        SHA-256 in hexadecimal of the file's bytes, or of the wave's answers.
     """
 
     name: str
@@ -180,6 +180,7 @@ def validate(
     source: InputFile | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    smallest_group: int = 0,
 ) -> ValidationRun:
     """Validate an instrument on answers to it.
 
@@ -198,7 +199,11 @@ def validate(
     progress : callable, optional
         Called with step, number of steps and label.
     cancelled : callable, optional
-        Asked before each step; when it returns True, :class:`RunCancelledError` is raised.
+        Asked before each step and each statistic, and within long ones; when it returns True,
+        :class:`RunCancelledError` is raised.
+    smallest_group : int, default 0
+        Persons that every figure must rest on, for answers of people who may be known to the reader. Figures on fewer
+        are left out; an item with fewer answers reads as unanswered.
 
     Returns
     -------
@@ -234,11 +239,12 @@ def validate(
 
     plan = plan or ValidationPlan()
     clock = _Clock(progress, cancelled)
-    attempts = Attempts()
+    attempts = Attempts(smallest_group=smallest_group, check=clock.check)
     clock.step()
-    check_frame(instrument, responses)
+    check_frame(instrument, responses, smallest_group=smallest_group)
+    responses = without_rare_items(instrument, responses, smallest_group=smallest_group)
     scored = scored_items(instrument, responses)
-    summary = summarise(instrument, responses, scored)
+    summary = summarise(instrument, responses, scored, smallest_group=smallest_group)
     attempts.warnings.extend(("correlations", None, problem) for problem in summary.excluded)
     clock.step()
     codes = {item: instrument.points(item) for item in instrument.item_codes}
@@ -292,11 +298,15 @@ class _Clock:
     def step(self) -> None:
         """Begin the next step."""
         self._measure()
-        if self._cancelled is not None and self._cancelled():
-            raise RunCancelledError
+        self.check()
         if self._progress is not None:
             self._progress(self._number, len(STEPS), STEPS[self._number])
         self._number += 1
+
+    def check(self) -> None:
+        """Stop when that is asked for."""
+        if self._cancelled is not None and self._cancelled():
+            raise RunCancelledError
 
     def end(self) -> None:
         """End the last step."""

@@ -11,14 +11,14 @@ import pandas as pd
 
 from toolkit import psychometrics as pm
 from toolkit.validation.attempts import Attempts
-from toolkit.validation.data import DataSummary, without_structural
+from toolkit.validation.data import DataSummary, n_behind, without_structural
 
 if TYPE_CHECKING:
     from toolkit.instruments.definition import Scale
     from toolkit.instruments.instrument import Instrument
     from toolkit.instruments.scoring import ScoreTable
+    from toolkit.psychometrics import AlphaResult, OmegaResult
     from toolkit.psychometrics.items import ItemAnalysisResult
-    from toolkit.psychometrics.reliability import AlphaResult, OmegaResult
     from toolkit.validation.plan import Missing, ValidationPlan
 
 N_BINS = 10
@@ -194,26 +194,35 @@ def validate_scale(
     sensitivity: tuple[AlphaUnder, ...] = ()
     if instrument.definition.measurement == "reflective" and len(scale.items) > 1:
         answers = scored[list(analysed)]
+        n = n_behind(answers, plan.missing)
         analysis = attempts.attempt(
             "item_analysis",
             lambda: pm.item_analysis(answers, missing=plan.missing, level=plan.level),
+            n_behind=n,
             scale=scale.code,
         )
         alpha = attempts.attempt(
             "cronbach_alpha",
             lambda: pm.cronbach_alpha(answers, missing=plan.missing, level=plan.level),
+            n_behind=n,
             scale=scale.code,
         )
         omega = attempts.attempt(
             "composite_omega",
             lambda: pm.composite_omega(answers, missing=plan.missing, level=plan.level),
+            n_behind=n,
             scale=scale.code,
         )
         applies = without_structural(instrument, frame, analysed)
-        sensitivity = (
-            _alpha_under("pairwise", answers, "pairwise", plan),
-            _alpha_under("listwise", answers, "listwise", plan),
-            _alpha_under("pairwise_without_structural", answers[applies], "pairwise", plan),
+        complete = answers.notna().all(axis=1)
+        everyone = pd.Series(True, index=answers.index)
+        groups: tuple[tuple[str, pd.Series[bool], Missing], ...] = (
+            ("pairwise", everyone, "pairwise"),
+            ("listwise", complete, "listwise"),
+            ("pairwise_without_structural", applies, "pairwise"),
+        )
+        sensitivity = tuple(
+            _alpha_under(rule, answers, group, missing, plan, summary.smallest_group) for rule, group, missing in groups
         )
     return ScaleResult(
         code=scale.code,
@@ -224,13 +233,32 @@ def validate_scale(
         alpha=alpha,
         omega=omega,
         sensitivity=sensitivity,
-        scores=_distribution(instrument, scale.code, scores),
+        scores=_distribution(instrument, scale.code, scores, summary.smallest_group),
     )
 
 
-def _alpha_under(rule: str, answers: pd.DataFrame, missing: Missing, plan: ValidationPlan) -> AlphaUnder:
-    """Compute alpha under one missing rule; NaN where it cannot be."""
-    alpha = Attempts().attempt("cronbach_alpha", lambda: pm.cronbach_alpha(answers, missing=missing, level=plan.level))
+def _alpha_under(
+    rule: str,
+    answers: pd.DataFrame,
+    group: pd.Series[bool],
+    missing: Missing,
+    plan: ValidationPlan,
+    smallest_group: int,
+) -> AlphaUnder:
+    """Compute alpha of a group under one missing rule; NaN where it cannot be, or would tell about too few persons.
+
+    A few persons outside the group would stand in the difference from the alpha of everyone, so they count as well.
+    """
+    answered = answers.notna().any(axis=1)
+    outside = int((answered & ~group).sum())
+    chosen = answers[group]
+    alpha = None
+    if not 0 < outside < smallest_group:
+        alpha = Attempts(smallest_group=smallest_group).attempt(
+            "cronbach_alpha",
+            lambda: pm.cronbach_alpha(chosen, missing=missing, level=plan.level),
+            n_behind=n_behind(chosen, missing),
+        )
     if alpha is None:
         nan = float("nan")
         return AlphaUnder(rule=rule, estimate=nan, low=nan, high=nan, n_persons=0, n_smallest_pair=0)
@@ -244,17 +272,21 @@ def _alpha_under(rule: str, answers: pd.DataFrame, missing: Missing, plan: Valid
     )
 
 
-def _distribution(instrument: Instrument, code: str, scores: ScoreTable) -> ScoreDistribution:
-    """Describe the scores of one scale."""
+def _distribution(instrument: Instrument, code: str, scores: ScoreTable, smallest_group: int) -> ScoreDistribution:
+    """Describe the scores of one scale; those of fewer persons than ``smallest_group`` read as none."""
     rule = instrument.definition.scoring
     edges = np.linspace(rule.shown_from, rule.shown_to, N_BINS + 1)
     values = scores.scores[code].dropna().to_numpy(dtype=np.float64)
+    shown = values.size >= smallest_group
+    values = values if shown else values[:0]
     low, high = min(rule.shown_from, rule.shown_to), max(rule.shown_from, rule.shown_to)
     nan = float("nan")
     quartiles = [float(q) for q in np.quantile(values, [0, 0.25, 0.5, 0.75, 1])] if values.size else [nan] * 5
     return ScoreDistribution(
         n_scored=int(values.size),
-        status={str(name): int(count) for name, count in scores.status[code].value_counts(sort=False).items()},
+        status={str(name): int(count) for name, count in scores.status[code].value_counts(sort=False).items()}
+        if shown
+        else {},
         mean=float(values.mean()) if values.size else nan,
         sd=float(values.std(ddof=1)) if values.size > 1 else nan,
         minimum=quartiles[0],

@@ -9,6 +9,7 @@ import pandas as pd
 
 from toolkit import psychometrics as pm
 from toolkit.validation.attempts import Attempts
+from toolkit.validation.data import n_behind
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
@@ -93,14 +94,26 @@ def explore(
     in_scales = {item for scale in instrument.definition.scales for item in scale.items}
     items = tuple(item for item in summary.analysed if item in in_scales or not in_scales)
     answers = scored[list(items)]
-    kmo = attempts.attempt("kaiser_meyer_olkin", lambda: pm.kaiser_meyer_olkin(answers, missing=plan.missing))
-    bartlett = attempts.attempt("bartlett_sphericity", lambda: pm.bartlett_sphericity(answers, missing=plan.missing))
+    n = n_behind(answers, plan.missing)
+    kmo = attempts.attempt(
+        "kaiser_meyer_olkin", lambda: pm.kaiser_meyer_olkin(answers, missing=plan.missing), n_behind=n
+    )
+    bartlett = attempts.attempt(
+        "bartlett_sphericity", lambda: pm.bartlett_sphericity(answers, missing=plan.missing), n_behind=n
+    )
     parallel = attempts.attempt(
         "parallel_analysis",
-        lambda: pm.parallel_analysis(answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed),
+        lambda: pm.parallel_analysis(
+            answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed, between=attempts.check
+        ),
+        n_behind=n,
     )
     retention = attempts.attempt(
-        "retention", lambda: pm.retention(answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed)
+        "retention",
+        lambda: pm.retention(
+            answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed, between=attempts.check
+        ),
+        n_behind=min(n, n_behind(answers, "listwise")),
     )
     n_factors, origin = _number_of_factors(instrument, plan, parallel)
     efa = attempts.attempt(
@@ -113,10 +126,11 @@ def explore(
             missing=plan.missing,
             rng=plan.seed,
         ),
+        n_behind=n,
     )
     return Structure(
         items=items,
-        n_persons=summary.n_complete if plan.missing == "listwise" else _smallest_pair(answers),
+        n_persons=n,
         n_factors=n_factors,
         n_factors_from=origin,
         kaiser_meyer_olkin=kmo,
@@ -136,9 +150,3 @@ def _number_of_factors(
     if instrument.definition.scales:
         return len(instrument.definition.scales), "scales"
     return max(parallel.n_factors if parallel else 1, 1), "parallel_analysis"
-
-
-def _smallest_pair(answers: pd.DataFrame) -> int:
-    """Count the persons behind the pair of items that the fewest answered both."""
-    given = answers.notna().to_numpy(dtype=int)
-    return int((given.T @ given).min()) if given.size else 0

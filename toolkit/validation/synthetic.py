@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 WAVE = "synthetic"
 """Every row of a synthetic data set says so in its column ``wave``, and in its respondent id."""
 MAXIMUM_PERSONS = 1_000_000
+N_STREAMS = 5
+"""Streams of random numbers of :func:`draw_answers`: answers, people, careless, missing and structural codes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,14 +104,88 @@ def simulate(
     check_population(population, instrument)
     _within("n_persons", n_persons, 1, MAXIMUM_PERSONS)
     _within("n_units", n_units, 1, n_persons)
-    _within("seed", seed, 0, 2**63 - 1)
+    check_seed(seed)
     # One stream an aspect, so that a change of one share does not move what the others draw.
-    units_rng, answers_rng, people_rng, careless_rng, missing_rng, structural_rng = np.random.default_rng(seed).spawn(6)
+    units_rng, *streams = np.random.default_rng(seed).spawn(1 + N_STREAMS)
     unit = _unit_of_each(n_persons, n_units, units_rng)
-    effects = _unit_effects(population, n_units, units_rng)
-    places = _places(population, unit, effects, answers_rng)
+    effects = unit_effects(population, n_units, units_rng)
     width = len(str(n_persons))
     ids = [f"{WAVE}-{number:0{width}d}" for number in range(1, n_persons + 1)]
+    answers, people, careless = draw_answers(
+        instrument, population, ids=ids, unit=unit, effects=effects, streams=streams
+    )
+    labels = [f"unit-{number:0{len(str(n_units))}d}" for number in range(1, n_units + 1)]
+    context = pd.DataFrame(
+        {
+            "instrument": instrument.id,
+            "version": instrument.version,
+            "wave": WAVE,
+            "unit": np.array(labels)[unit],
+            "language": people["language"],
+        },
+        index=answers.index,
+    )
+    covariates = people.drop(columns="language")
+    return SyntheticData(
+        responses=pd.concat([context, answers, covariates], axis=1),
+        unit_effects=pd.DataFrame(effects, index=pd.Index(labels, name="unit"), columns=list(population.factors)),
+        careless=careless,
+        population=population,
+        instrument=instrument.name,
+        definition_hash=instrument.definition_hash,
+        seed=seed,
+        versions=versions_used(),
+    )
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no generator takes, with ``STA_OPTION_RANGE``."""
+    _within("seed", seed, 0, 2**63 - 1)
+
+
+def versions_used() -> dict[str, str]:
+    """Versions of the toolkit and of the packages that a draw depends on."""
+    return {"toolkit": __version__, **{package: version(package) for package in ("numpy", "pandas", "scipy")}}
+
+
+def draw_answers(
+    instrument: Instrument,
+    population: Population,
+    *,
+    ids: Sequence[str],
+    unit: npt.NDArray[np.int64],
+    effects: npt.NDArray[np.float64],
+    streams: Sequence[np.random.Generator],
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Draw the answers of people whose units are known.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        The instrument that is answered.
+    population : Population
+        The truth, checked against the instrument before.
+    ids : sequence of str, length n_persons
+        Ids of the respondents.
+    unit : int array, shape (n_persons,)
+        Everybody's row in ``effects``.
+    effects : float array, shape (n_units, n_factors)
+        Factor means of the units, in standard deviations of the factor.
+    streams : sequence of Generator
+        One for each of the :data:`N_STREAMS` aspects of a draw.
+
+    Returns
+    -------
+    answers : DataFrame, persons x items
+        Nullable integers: points and missing codes; empty is unanswered.
+    people : DataFrame, one row a person
+        Covariates, and ``language`` last.
+    careless : tuple of str
+        Ids of those who answered without reading.
+    """
+    answers_rng, people_rng, careless_rng, missing_rng, structural_rng = streams
+    n_persons = len(ids)
+    places = _places(population, unit, effects, answers_rng)
     people = _people(population, n_persons, people_rng)
     careless = careless_rng.random(n_persons) < population.careless
     height = careless_rng.random(n_persons)
@@ -121,28 +198,8 @@ def simulate(
     answers = answers.astype("Int64")
     answers = _leave_out(answers, population, codes, ~careless, missing_rng)
     answers = _not_applying(answers, population, codes, people, ~careless, structural_rng)
-    labels = [f"unit-{number:0{len(str(n_units))}d}" for number in range(1, n_units + 1)]
-    context = pd.DataFrame(
-        {
-            "instrument": instrument.id,
-            "version": instrument.version,
-            "wave": WAVE,
-            "unit": np.array(labels)[unit],
-            "language": people.pop("language"),
-        },
-        index=answers.index,
-    )
-    covariates = pd.DataFrame(people, index=answers.index)
-    return SyntheticData(
-        responses=pd.concat([context, answers, covariates], axis=1),
-        unit_effects=pd.DataFrame(effects, index=pd.Index(labels, name="unit"), columns=list(population.factors)),
-        careless=tuple(name for name, flag in zip(ids, careless, strict=True) if flag),
-        population=population,
-        instrument=instrument.name,
-        definition_hash=instrument.definition_hash,
-        seed=seed,
-        versions={"toolkit": __version__, **{package: version(package) for package in ("numpy", "pandas", "scipy")}},
-    )
+    names = tuple(name for name, flag in zip(ids, careless, strict=True) if flag)
+    return answers, pd.DataFrame(people, index=answers.index), names
 
 
 def _unit_of_each(n_persons: int, n_units: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -152,7 +209,7 @@ def _unit_of_each(n_persons: int, n_units: int, rng: np.random.Generator) -> npt
     return rng.permutation(np.concatenate([np.arange(n_units), rest]))
 
 
-def _unit_effects(population: Population, n_units: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def unit_effects(population: Population, n_units: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Draw the factor means of the units, shape (n_units, n_factors); they correlate as the factors do."""
     root = np.sqrt([population.unit_icc.get(factor, 0.0) for factor in population.factors])
     cholesky = np.linalg.cholesky(population.correlation_matrix())

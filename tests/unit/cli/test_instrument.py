@@ -46,11 +46,92 @@ def test_list_shows_every_version() -> None:
     assert (eomhs["items"], eomhs["released"], eomhs["problems"], eomhs["languages"][0]) == (31, True, 0, "en")
 
 
+def test_list_and_show_say_what_became_of_a_version(catalog: Path) -> None:
+    assert "Superseded" in eot("instrument", "list").stdout
+    rows = {row["instrument"]: row for row in json.loads(eot("instrument", "list", "--json").stdout)}
+    assert (rows["eomhs@0.9.0"]["superseded_by"], rows["eomhs@1.0.0"]["superseded_by"]) == ("1.0.0", None)
+    assert (
+        "Superseded by 1.0.0 on 2026-11-24. 0.9.0 is the pilot pool" in eot("instrument", "show", "eomhs@0.9.0").stdout
+    )
+    assert "Superseded" not in eot("instrument", "show", "eomhs@1.0.0").stdout
+    shown = json.loads(eot("instrument", "show", catalog / "eomhs" / "0.9.0", "--json").stdout)
+    assert (shown["superseded"]["superseded_by"], shown["superseded"]["date"]) == ("1.0.0", "2026-11-24")
+    status = catalog / "eomhs" / "status.yaml"
+    status.write_text(status.read_text(encoding="utf-8").replace('"1.0.0"', '"3.0.0"'), encoding="utf-8")
+    rows = {
+        row["instrument"]: row for row in json.loads(eot("instrument", "list", "--json", "--catalog", catalog).stdout)
+    }
+    assert (rows["eomhs@0.9.0"]["problems"], rows["eomhs@1.0.0"]["problems"]) == (1, 1)
+    assert eot("instrument", "show", "eomhs@0.9.0", "--catalog", catalog).exit_code == 3
+
+
+def test_diff_tells_items_changes_and_the_number_that_has_to_move() -> None:
+    done = eot("instrument", "diff", "eomhs@0.9.0", "eomhs@1.0.0")
+    assert done.exit_code == 0
+    for words in (
+        "eomhs: 0.9.0 to 1.0.0",
+        "I believe that working is worth the strain",
+        "Unchanged: HB1 HB3 HB5",
+        "HB6",
+    ):
+        assert words in done.stdout
+    assert done.stdout.endswith("The changes ask for: major. The version number: major.\n")
+    told = json.loads(eot("instrument", "diff", "eomhs@0.9.0", "eomhs@1.0.0", "--json").stdout)
+    assert (told["from"], told["to"], told["added"], told["is_enough"]) == ("0.9.0", "1.0.0", ["ZE4", "CI5"], True)
+    same = eot("instrument", "diff", "eomhs", "eomhs")
+    assert same.stdout.endswith("The changes ask for: none. The version number: none.\n")
+
+
+def test_diff_shows_rescored_items(bfi_folder: Path) -> None:
+    later = bfi_folder.parent / "2.0.0"
+    shutil.copytree(bfi_folder, later)
+    for file in later.iterdir():
+        text = file.read_text(encoding="utf-8").replace('version: "1.0.0"', 'version: "2.0.0"')
+        file.write_text(text.replace("reversed: [A1], ", ""), encoding="utf-8")
+    done = eot("instrument", "diff", bfi_folder, later)
+    assert done.exit_code == 0, done.output
+    assert "rescored" in done.stdout
+    assert "scales.A" in done.stdout
+
+
+def test_diff_refuses_two_questionnaires(bfi_folder: Path) -> None:
+    assert eot("instrument", "diff", bfi_folder, bfi_folder).exit_code == 0
+    done = eot("instrument", "diff", "eomhs", bfi_folder)
+    assert done.exit_code == 3
+    assert "DEF_PLACE" in done.stderr
+
+
+def test_lint_looks_at_the_versions_beside_what_is_named(catalog: Path) -> None:
+    assert eot("instrument", "lint", "eomhs@0.9.0", "--catalog", catalog).exit_code == 0
+    later = catalog / "eomhs" / "1.0.1"
+    shutil.copytree(catalog / "eomhs" / "1.0.0", later)
+    for file in later.iterdir():
+        text = file.read_text(encoding="utf-8").replace('version: "1.0.0"', 'version: "1.0.1"')
+        file.write_text(text.replace("should be brought up early", "must be brought up early"), encoding="utf-8")
+    for named in ([], ["eomhs@1.0.1"], [later]):
+        done = eot("instrument", "lint", *named, "--catalog", catalog)
+        assert done.exit_code == 3
+        assert "DEF_SMALL_BUMP" in done.stderr
+        assert "wording (items.TB4)" in done.stderr
+    # The number of one version is no problem of another one; what is said about all versions is.
+    assert eot("instrument", "lint", "eomhs@0.9.0", "--catalog", catalog).exit_code == 0
+    evidence = catalog / "eomhs" / "evidence"
+    evidence.mkdir()
+    (evidence / "comparability.yaml").write_text("instrument: eomhs\nstatement: []\n", encoding="utf-8")
+    done = eot("instrument", "lint", "eomhs@0.9.0", "--catalog", catalog)
+    assert done.exit_code == 3
+    assert "Did you mean 'statements'?" in done.stderr
+
+
 def test_list_counts_the_problems_of_a_broken_version(catalog: Path) -> None:
+    def problems() -> dict[str, int]:
+        rows = json.loads(eot("instrument", "list", "--json", "--catalog", catalog).stdout)
+        return {row["instrument"]: row["problems"] for row in rows}
+
     text = catalog / "eomhs" / "1.0.0" / "text.en.yaml"
-    assert json.loads(eot("instrument", "list", "--json", "--catalog", catalog).stdout)[0]["problems"] == 0
+    assert problems() == {"eomhs@0.9.0": 0, "eomhs@1.0.0": 0}
     text.write_text(text.read_text(encoding="utf-8") + "#\n", encoding="utf-8")
-    assert json.loads(eot("instrument", "list", "--json", "--catalog", catalog).stdout)[0]["problems"] == 1
+    assert problems() == {"eomhs@0.9.0": 0, "eomhs@1.0.0": 1}
     assert eot("instrument", "list", "--catalog", catalog).exit_code == 0
 
 
@@ -124,7 +205,7 @@ def test_new_drafts_what_lint_accepts(tmp_path: Path) -> None:
     assert "3 items, 1 scales" in done.stdout
     assert "age: it holds more than 11 different points" in done.stdout
     assert eot("instrument", "lint", out / "own" / "0.1.0").exit_code == 0
-    assert sorted(path.name for path in (out / "schema").iterdir()) == ["definition.schema.json", "text.schema.json"]
+    assert {"definition.schema.json", "text.schema.json"} < {path.name for path in (out / "schema").iterdir()}
     again = eot("instrument", "new", "--from", file, "--id", "own", "--out", out)
     assert again.exit_code == 3
     assert "DEF_EXISTS" in again.stderr
@@ -141,10 +222,10 @@ def test_new_leaves_nothing_behind_when_it_refuses(tmp_path: Path) -> None:
     assert not (tmp_path / "bad").exists()
 
 
-def test_schema_writes_two_files(tmp_path: Path) -> None:
+def test_schema_writes_a_file_a_format(tmp_path: Path) -> None:
     done = eot("instrument", "schema", "--out", tmp_path / "schema")
     assert done.exit_code == 0
-    assert len(done.stdout.splitlines()) == 2
+    assert len(done.stdout.splitlines()) == 4
     assert json.loads((tmp_path / "schema" / "text.schema.json").read_text())["type"] == "object"
 
 

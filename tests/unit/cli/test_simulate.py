@@ -52,3 +52,43 @@ def test_a_folder_with_other_files_is_kept_as_it_is(tmp_path: Path) -> None:
     call(*options, "--force")
     assert (tmp_path / "responses.csv").exists()
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+STUDY = Path(__file__).resolve().parents[3] / "data" / "eomhs-demo-synthetic" / "study.yaml"
+
+
+def test_a_study_is_drawn_in_waves_and_drawn_again_the_same(tmp_path: Path) -> None:
+    out = tmp_path / "waves"
+    call("--study", str(STUDY), "--seed", "7", "--out", str(out))
+    first = {path.name: path.read_bytes() for path in out.glob("[!.]*")}
+    assert {"responses-spring-2025.csv", "responses-autumn-2026.csv", "study.yaml", "waves.yaml", "units.csv"} < set(
+        first
+    )
+    assert b"--seed 7" in first["datasheet.md"]
+    call("--study", str(out / "study.yaml"), "--seed", "7", "--out", str(out))
+    again = {path.name: path.read_bytes() for path in out.glob("[!.]*")}
+    assert {name for name in first if first[name] != again[name]} == {"datasheet.md", "datasheet.yaml"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--instrument", "eomhs@1.0.0", "--study", str(STUDY)),
+        ("--study", str(STUDY), "--persons", "10"),
+        ("--study", str(STUDY), "--units", "2"),
+        ("--study", str(STUDY), "--population", str(STUDY)),
+    ],
+)
+def test_either_an_instrument_or_a_study_is_named(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with pytest.raises(typer.BadParameter):
+        call(*options, "--out", str(tmp_path / "set"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_study_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("format: 1\n", encoding="utf-8")
+    with pytest.raises(StatisticsError) as refusal:
+        call("--study", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "set"))
+    assert set(refusal.value.codes) == {Code.STA_STUDY}
+    assert not (tmp_path / "set").exists()

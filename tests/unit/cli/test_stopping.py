@@ -90,7 +90,7 @@ def test_a_command_that_may_have_written_says_only_that_it_stopped(monkeypatch: 
     def stopped(_database: str | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_services", stopped)
+    monkeypatch.setattr(store, "opened_services", stopped)
     done = CliRunner().invoke(app, ["store", "waves"])
     assert done.exit_code == 130
     assert done.stderr == "Stopped.\n"

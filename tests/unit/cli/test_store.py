@@ -7,29 +7,24 @@ import os
 import re
 import socket
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from toolkit.cli import app
+from tests.unit.cli.eot import Eot, call_eot, forget_settings
 from toolkit.collection.ports import Answer
 from toolkit.errors import Code, CollectionError, DefinitionError, StorageError
 from toolkit.settings import Settings
 from toolkit.wiring import wire
 
 TOKEN = re.compile(r"/i/([A-Za-z0-9_-]{22})")
-Eot = Callable[..., Any]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with nothing set by the machine."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"EOT_{name.upper()}", raising=False)
+    forget_settings(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -38,15 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def eot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Eot:
     monkeypatch.setenv("EOT_DATABASE_URL", "sqlite:///store/eot.db")
 
-    def call(*arguments: str, code: int = 0, said: Code | None = None, answer: str | None = None) -> str:
-        result = CliRunner().invoke(app, list(arguments), input=answer)
-        assert result.exit_code == code, result.output
-        if said is not None:
-            assert str(said) in result.stderr
-        assert "Traceback" not in result.output
-        return result.output
-
-    return call
+    return call_eot
 
 
 def mode(path: Path) -> int:
@@ -151,7 +138,7 @@ def test_a_wave_goes_from_links_to_an_export(eot: Eot, folder: Path) -> None:
     assert answers["HB1"].tolist() == ["4"] * 5
     assert mode(folder / "out" / "export" / "answers.csv") == 0o600
     book = pd.read_csv(folder / "out" / "export" / "codebook.csv", dtype=str)
-    context = {"respondent", "instrument", "version", "wave", "unit", "language"}
+    context = {"respondent", "instrument", "version", "wave", "service", "unit", "language"}
     assert set(answers.columns) - context == set(book["variable"])
     # A folder that others may not open stays so.
     (folder / "out" / "export").chmod(0o700)
@@ -259,7 +246,10 @@ def test_names_are_shown_as_they_are_and_ids_are_never_cut(eot: Eot, folder: Pat
 def test_a_database_that_cannot_be_used_is_told(eot: Eot, folder: Path) -> None:
     eot("store", "waves", "--database", "sqlite:///valid.db")
     code = StorageError.exit_code
-    eot("store", "waves", "--database", "postgresql://a:hunter2@b/c", code=code, said=Code.STO_BAD_ADDRESS)
+    told = eot("store", "waves", "--database", "mysql://a:hunter2@b/c", code=code, said=Code.STO_BAD_ADDRESS)
+    told += eot("store", "waves", "--database", "postgresql://a:hunter2@localhost:1/c", code=code)
+    assert "STO_UNAVAILABLE" in told
+    assert "hunter2" not in told
     (folder / "text.db").write_text("This is no database. " * 100)
     eot("store", "waves", "--database", "sqlite:///text.db", code=code, said=Code.STO_NOT_A_STORE)
     eot("store", "waves", "--database", "sqlite:///text.db/below.db", code=code, said=Code.STO_UNAVAILABLE)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.collecting import Survey
+from tests.databases import Kind
 
 
 @pytest.fixture
-def survey(tmp_path: Path) -> Iterator[Survey]:
-    survey = Survey(tmp_path)
+def survey(tmp_path: Path, kind: Kind) -> Iterator[Survey]:
+    survey = Survey(tmp_path, kind=kind)
     yield survey
-    survey.close()
+    survey.drop()

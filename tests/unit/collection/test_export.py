@@ -20,12 +20,12 @@ from toolkit.errors import Code
 
 
 def export(survey: Survey) -> pd.DataFrame:
-    wave, responses, units = survey.waves.frozen_responses(survey.wave.id)
-    return export_frame(survey.instrument, wave, responses, units)
+    wave, responses, services = survey.waves.frozen_responses(survey.wave.id)
+    return export_frame(survey.instrument, wave, responses, services)
 
 
 def identifying(survey: Survey) -> list[str]:
-    return ["unit", *(covariate.code for covariate in survey.instrument.definition.covariates), "language"]
+    return ["service", "unit", *(covariate.code for covariate in survey.instrument.definition.covariates), "language"]
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +74,26 @@ def test_too_few_answered_submissions_are_refused(survey: Survey) -> None:
 
 
 def test_names_never_become_formulas(survey: Survey) -> None:
-    service, (unit,) = survey.waves.add_service("Other", ['=HYPERLINK("x")'])
-    wave = survey.waves.add_wave(service, "@Wave", "eomhs@1.0.0")
+    _, (unit,) = survey.waves.add_service("+Other", ['=HYPERLINK("x")'])
+    wave = survey.waves.add_wave([unit], "@Wave", "eomhs@1.0.0")
     for token in survey.waves.invite(wave.id, unit.id, 5):
         cookie = survey.responding.open_link(token)
         draft = survey.responding.begin(cookie, language="en", consent_version="1")
         survey.responding.save(cookie, draft.id, "HB1", "3", base=None)
         survey.responding.submit(cookie, draft.id)
     survey.waves.freeze(wave.id)
-    frozen, responses, units = survey.waves.frozen_responses(wave.id)
-    frame = export_frame(survey.instrument, frozen, responses, units)
+    frozen, responses, services = survey.waves.frozen_responses(wave.id)
+    frame = export_frame(survey.instrument, frozen, responses, services)
     assert set(frame["unit"]) == {'\'=HYPERLINK("x")'}
+    assert set(frame["service"]) == {"'+Other"}
     assert set(frame["wave"]) == {"'@Wave"}
+
+
+def test_answers_of_a_demonstration_say_so(survey: Survey) -> None:
+    survey.wave = survey.waves.add_wave(survey.units, "Wave", "eomhs@1.0.0", is_demo=True)
+    survey.respond_times(5)
+    survey.waves.freeze(survey.wave.id)
+    assert set(export(survey)["wave"]) == {"Wave (synthetic)"}
 
 
 def test_every_answer_arrives_as_it_was_given(mixed: Survey) -> None:
@@ -100,7 +108,7 @@ def test_every_answer_arrives_as_it_was_given(mixed: Survey) -> None:
 def test_nobody_stands_out_by_background(mixed: Survey) -> None:
     _, responses, _ = mixed.waves.frozen_responses(mixed.wave.id)
     names = identifying(mixed)
-    before = Counter((one.unit_id, *(one.answers.get(name) for name in names[1:-1]), one.language) for one in responses)
+    before = Counter((one.unit_id, *(one.answers.get(name) for name in names[2:-1]), one.language) for one in responses)
     assert min(before.values()) < FLOOR_FOR_CELLS
     after = Counter(export(mixed)[names].itertuples(index=False, name=None))
     assert min(after.values()) >= FLOOR_FOR_CELLS

@@ -12,16 +12,20 @@ from ruamel.yaml import YAML
 
 from toolkit.instruments import schema
 from toolkit.instruments.definition import Definition
+from toolkit.instruments.parsing import PATTERNS_IN_WORDS
+from toolkit.instruments.statements import ComparabilityFile
+from toolkit.instruments.status import Status
 from toolkit.instruments.text import Text
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = (ROOT / "instruments", ROOT / "tests" / "instruments")
-FILES = sorted(file for folder in FOLDERS for file in folder.glob("*/*/*.yaml"))
+FILES = sorted(file for folder in FOLDERS for file in folder.glob("**/*.yaml"))
+SCHEMAS = [f"{name}.schema.json" for name in ("definition", "text", "status", "comparability")]
 
 
 def test_the_committed_schemas_are_current(tmp_path: Path) -> None:
     written = schema.write_schemas(tmp_path)
-    assert [file.name for file in written] == ["definition.schema.json", "text.schema.json"]
+    assert [file.name for file in written] == SCHEMAS
     for file in written:
         assert file.read_bytes() == (ROOT / "docs" / "schema" / file.name).read_bytes()
 
@@ -33,7 +37,7 @@ def test_every_instrument_file_names_its_schema_and_fits_it(file: Path) -> None:
     assert named, first
     path = (file.parent / named[1]).resolve()
     assert path.parent == ROOT / "docs" / "schema"
-    content = json.loads(json.dumps(YAML(typ="safe").load(file)))
+    content = json.loads(json.dumps(YAML(typ="safe").load(file), default=str))
     Draft202012Validator(json.loads(path.read_text(encoding="utf-8"))).validate(content)
 
 
@@ -48,6 +52,6 @@ def test_the_schema_refuses_what_the_models_refuse() -> None:
 
 def test_every_pattern_of_the_models_is_explained_in_words() -> None:
     patterns = set()
-    for model in (Definition, Text):
+    for model in (Definition, Text, Status, ComparabilityFile):
         patterns |= set(re.findall(r'"pattern": "((?:[^"\\]|\\.)*)"', json.dumps(model.model_json_schema())))
-    assert {json.loads(f'"{pattern}"') for pattern in patterns} == set(schema.PATTERNS_IN_WORDS)
+    assert {json.loads(f'"{pattern}"') for pattern in patterns} == set(PATTERNS_IN_WORDS)

@@ -80,15 +80,46 @@ def test_item_rest_correlation_is_the_correlation_with_the_rest(answers: pd.Data
 
 def test_an_item_against_the_rest_is_told(answers: pd.DataFrame) -> None:
     scale = answers[["a", "b", "c"]]
-    assert pm.item_analysis(scale).warnings == ()
+    assert [problem.code for problem in pm.item_analysis(scale).warnings] == [Code.STA_UNDEFINED]  # omega of two items
     turned = pm.item_analysis(scale.assign(b=6 - scale["b"]))
     assert (Code.STA_NEGATIVE_ITEM, "b") in [(problem.code, problem.item) for problem in turned.warnings]
 
 
+def test_omega_without_an_item_is_the_omega_of_the_others(answers: pd.DataFrame) -> None:
+    scale = pm.simulate_ordinal([0.8, 0.7, 0.6, 0.5], thresholds=[-1, 0, 1], n_persons=300, rng=1)
+    table = pm.item_analysis(scale).table
+    for item in scale:
+        expected = pm.composite_omega(scale.drop(columns=item)).estimate
+        assert table.loc[item, "omega_if_dropped"] == pytest.approx(expected, rel=1e-9)
+    three = pm.item_analysis(answers[["a", "b", "c"]])
+    assert three.table["omega_if_dropped"].isna().all()
+    assert [problem.code for problem in three.warnings] == [Code.STA_UNDEFINED]
+    twins = pm.item_analysis(scale.assign(again=scale["item1"])).table["omega_if_dropped"]
+    assert twins.isna().tolist() == [False, True, True, True, False]
+
+
+def test_inter_item_correlations_are_those_of_pandas(answers: pd.DataFrame) -> None:
+    result = pm.item_analysis(answers)
+    R = answers.corr()
+    np.testing.assert_allclose(result.inter_item_correlations, R, rtol=1e-10)
+    pairs = R.to_numpy()[np.tril_indices(6, -1)]
+    assert result.mean_inter_item_correlation == pytest.approx(pairs.mean())
+    assert result.lowest_inter_item_correlation == pytest.approx(pairs.min())
+    assert result.highest_inter_item_correlation == pytest.approx(pairs.max())
+
+
+def test_more_than_15_percent_at_an_end_are_an_effect() -> None:
+    frame = pd.DataFrame({"low": [1] * 16 + [2] * 84, "edge": [1] * 15 + [2] * 85, "high": [4] * 50 + [5] * 50})
+    result = pm.describe_items(frame, codes=[1, 2, 3, 4, 5])
+    assert result.floor_items == ("low",)
+    assert result.ceiling_items == ("high",)
+    assert result.effect_share == 0.15
+
+
 def test_two_items_leave_no_alpha_without_one(answers: pd.DataFrame) -> None:
     result = pm.item_analysis(answers[["a", "b"]])
-    assert result.table["alpha_if_dropped"].isna().all()
-    assert [problem.code for problem in result.warnings] == [Code.STA_TOO_FEW_ITEMS]
+    assert result.table[["alpha_if_dropped", "omega_if_dropped"]].isna().all(axis=None)
+    assert [problem.code for problem in result.warnings] == [Code.STA_TOO_FEW_ITEMS, Code.STA_UNDEFINED]
 
 
 def test_a_rest_without_variance_and_three_persons_are_told() -> None:
@@ -96,4 +127,4 @@ def test_a_rest_without_variance_and_three_persons_are_told() -> None:
     result = pm.item_analysis(frame)
     assert np.isnan(result.table.loc["a", "item_rest_correlation"])
     assert result.table["item_rest_low"].isna().all()
-    assert [problem.code for problem in result.warnings].count(Code.STA_UNDEFINED) == 3
+    assert [problem.code for problem in result.warnings].count(Code.STA_UNDEFINED) == 4

@@ -18,9 +18,10 @@ from toolkit.errors import Code, DefinitionError
 from toolkit.instruments import Instrument
 from toolkit.reporting import narrative, write_validation_report
 from toolkit.reporting.tables import Table, shown
-from toolkit.reporting.validation_report import report_language
+from toolkit.reporting.validation_report import report_language, validation_report_files, validation_work
 from toolkit.storage.response_files import read_responses
-from toolkit.validation import ValidationPlan, ValidationRun, validate
+from toolkit.validation import InputFile, RunCancelledError, ValidationPlan, ValidationRun, validate
+from toolkit.validation.run import STEPS
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT / "data" / "eomhs-1.0.0-synthetic" / "responses.csv"
@@ -192,3 +193,24 @@ def test_the_same_run_gives_the_same_files(run: ValidationRun, folder: Path, tmp
     again = write_validation_report(run, tmp_path)
     for file in again:
         assert file.read_bytes() == (folder / file.relative_to(tmp_path)).read_bytes()
+
+
+def test_the_work_of_a_report_makes_the_same_files_in_one_more_step(eomhs: Instrument) -> None:
+    frame = read_responses(DATA, eomhs).iloc[:100]
+    plan = ValidationPlan(n_datasets=20)
+    source = InputFile(name="answers.csv", sha256="0" * 64)
+    work = validation_work(eomhs, frame, plan=plan, source=source, language="nb")
+    seen: list[tuple[int, int, str]] = []
+    report = work(lambda *step: seen.append(step), lambda: False)
+    assert [(step, n_steps) for step, n_steps, _ in seen] == [(step, len(STEPS) + 1) for step in range(len(STEPS) + 1)]
+    assert [label for _, _, label in seen] == [*STEPS, "Making the report"]
+    assert (report.instrument, report.source) == (eomhs.name, "answers.csv")
+    assert report.scale_names["HB"] == eomhs.texts["nb"].scales["HB"].name
+    expected = validate(eomhs, frame, plan=plan, source=source)
+    assert report.results["content_sha256"] == expected.to_dict()["content_sha256"]
+    assert report.files["tables/items.csv"] == validation_report_files(expected, language="nb")["tables/items.csv"]
+    # Stopped while the report is made: no report.
+    steps: list[int] = []
+    with pytest.raises(RunCancelledError):
+        work(lambda step, _steps, _label: steps.append(step), lambda: steps[-1:] == [len(STEPS)])
+    assert steps[-1] == len(STEPS)

@@ -39,3 +39,12 @@ def test_renamed_columns_and_missing_codes_are_read(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("TB3", "tb_3"), encoding="utf-8")
     frame = read_responses(path, EOMHS, rename={"tb_3": "TB3"}, missing_codes={99: "dont_know"})
     assert frame.loc["p2", "TB3"] == -8
+
+
+def test_bytes_are_read_as_the_file_would_be(tmp_path: Path) -> None:
+    path = write(tmp_path / "answers.csv", "3")
+    frame = read_responses("answers.csv", EOMHS, content=path.read_bytes())
+    pd.testing.assert_frame_equal(frame, read_responses(path, EOMHS))
+    with pytest.raises(ResponsesError) as refusal:
+        read_responses("uploaded.csv", EOMHS, content=write(tmp_path / "answers.csv", "3-Jan").read_bytes())
+    assert refusal.value.problems[0].file == "uploaded.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import Code, ResponsesError
-from toolkit.storage import response_files
+from toolkit.storage import text_files
 from toolkit.storage.response_files import read_csv, sha256_of
 
 VALID = "id,A1,A2\np1,1,2\np2,3,4\n"
@@ -132,7 +132,7 @@ def test_no_file_a_folder_and_a_file_that_is_too_large(write, tmp_path, monkeypa
     assert len(read_csv(path)) == 2
     assert refusal(tmp_path / "none.csv").codes == (Code.RSP_FILE_NOT_FOUND,)
     assert refusal(tmp_path).codes == (Code.RSP_FILE_IS_FOLDER,)
-    monkeypatch.setattr(response_files, "MAXIMUM_BYTES", 10)
+    monkeypatch.setattr(text_files, "MAXIMUM_BYTES", 10)
     error = refusal(path)
     assert error.codes == (Code.RSP_FILE_TOO_LARGE,)
 

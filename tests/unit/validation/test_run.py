@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -109,6 +110,29 @@ def test_a_run_stops_between_steps_on_request(eomhs: Instrument, answers: pd.Dat
         validate(eomhs, answers, plan=QUICK, cancelled=cancelled)
     assert stopped.value.exit_code == 130
     assert len(asked) == 3
+
+
+def test_a_run_stops_within_a_long_step(eomhs: Instrument, answers: pd.DataFrame) -> None:
+    steps: list[str] = []
+    since: list[float] = []
+
+    def cancelled() -> bool:
+        # Stopped one second into the parallel analysis of more data sets than one second is enough for.
+        if steps[-1:] == ["Exploring the factors"] and not since:
+            since.append(time.perf_counter())
+        return bool(since) and time.perf_counter() - since[0] > 0.5
+
+    started = time.perf_counter()
+    with pytest.raises(RunCancelledError):
+        validate(
+            eomhs,
+            answers,
+            plan=ValidationPlan(n_datasets=100_000),
+            progress=lambda _step, _steps, label: steps.append(label),
+            cancelled=cancelled,
+        )
+    assert steps[-1] == "Exploring the factors"
+    assert time.perf_counter() - since[0] < 3.0, time.perf_counter() - started
 
 
 def test_a_formative_instrument_has_scores_and_no_alpha(eomhs: Instrument, answers: pd.DataFrame) -> None:

@@ -206,21 +206,6 @@ def best_uniquenesses(
     return (np.exp(x) if kind == ML else x), Lambda, size, iteration
 
 
-@kernel("(f8[::1], f8[:, ::1], i8, i8)")
-def principal_axes(psi: Array, R: Array, m: int, n_steps: int) -> Array:
-    """Return the uniquenesses after steps of the principal axis iteration, held between .005 and 1."""
-    p = R.shape[0]
-    current = psi.copy()
-    for _ in range(n_steps):
-        _, values, vectors, k = spectrum(current, R, m, LEAST_SQUARES)
-        for i in range(p):
-            explained = 0.0
-            for j in range(p - k, p):
-                explained += values[j] * vectors[i, j] ** 2
-            current[i] = min(max(1.0 - explained, SMALLEST_UNIQUENESS), 1.0)
-    return current
-
-
 @kernel("(f8[:, ::1], f8[::1], f8)")
 def best_row(A: Array, b: Array, limit: float) -> Array:
     """Minimise ``x'Ax - 2 b'x`` over x with ``x'x <= limit``."""

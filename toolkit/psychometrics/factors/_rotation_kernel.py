@@ -209,28 +209,6 @@ def gradient_projection(
     return T, L, value, size
 
 
-@kernel("(f8[:, ::1], f8[:, :, ::1], b1, i8, f8, f8[:, ::1], f8[:, ::1], f8, i8)")
-def from_all_starts(
-    A: Array,
-    starts: Array,
-    oblique: bool,
-    kind: int,
-    parameter: float,
-    target: Array,
-    weight: Array,
-    tolerance: float,
-    max_iterations: int,
-) -> tuple[Array, Array, Array]:
-    """Minimise a criterion from every start; return transformations, values and lengths of the last gradients."""
-    n = starts.shape[0]
-    T, values, sizes = np.empty_like(starts), np.empty(n), np.empty(n)
-    for s in range(n):
-        T[s], _, values[s], sizes[s] = gradient_projection(
-            A, starts[s], oblique, kind, parameter, target, weight, tolerance, max_iterations
-        )
-    return T, values, sizes
-
-
 @kernel("(f8[:, ::1],)")
 def kaiser_lengths(A: Array) -> Array:
     """Return the lengths of the rows, one where a row is zero."""

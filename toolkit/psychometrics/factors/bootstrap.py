@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from scipy.optimize import linear_sum_assignment
 
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, Rng, generator, pair_moments
 from toolkit.psychometrics._options import confidence, within
 from toolkit.psychometrics._result import Result, provenance
-from toolkit.psychometrics.factors import _extraction_kernel, _refit_kernel
+from toolkit.psychometrics.factors import _extraction_kernel as kernels
 from toolkit.psychometrics.factors._extraction_kernel import Index
 from toolkit.psychometrics.factors._fitted import Fitted
+from toolkit.psychometrics.factors._rotation_kernel import gradient_projection, kaiser_lengths, promax
 from toolkit.psychometrics.factors._sample import Sample
-from toolkit.psychometrics.factors.rotation import rotation_criterion
+from toolkit.psychometrics.factors.extraction import LARGEST_COMMUNALITY
+from toolkit.psychometrics.factors.rotation import Criterion
 
 BLOCK, SMALL_BLOCK = 250, 25
 """Replicates that are computed together, with a random stream of their own; few where each draw is slow."""
+FAILED, BOUNDARY = 1, 2
+"""A replicate without a solution, and one with a communality at its limit."""
 MOST_PRODUCTS = 4_000_000
 """Products of answers that are held at a time."""
 
@@ -97,7 +102,7 @@ def bootstrapped(fitted: Fitted, *, n: int, level: float, rng: Rng, factors: lis
     )
     loadings, phis, states = (np.concatenate(parts) for parts in zip(*done, strict=True))
     used = ~np.isnan(loadings).any(axis=(1, 2))
-    n_failed, n_heywood = int((~used).sum()), int((used & (states == _refit_kernel.BOUNDARY)).sum())
+    n_failed, n_heywood = int((~used).sum()), int((used & (states == BOUNDARY)).sum())
     loadings, phis = loadings[used], phis[used]
     shares = np.einsum("bij,bjk,bik->bi", loadings, phis, loadings)
     items = list(fitted.sample.items)
@@ -160,29 +165,69 @@ def _block(
 
 
 def refitted(fitted: Fitted, matrices: Array) -> tuple[Array, Array, Index]:
-    """Repeat an analysis on correlation matrices of shape (n, p, p); see :func:`._refit_kernel.refit`."""
-    p, m = fitted.loadings.shape
-    rule = fitted.criterion or rotation_criterion("none", (p, m))
-    extraction = {"ml": _extraction_kernel.ML, "dwls": _refit_kernel.WEIGHTED}.get(
-        fitted.method, _extraction_kernel.LEAST_SQUARES
-    )
-    return _refit_kernel.refit(
-        np.ascontiguousarray(matrices),
-        fitted.unrotated.uniquenesses,
-        np.array(fitted.unrotated.loadings, order="C"),
-        extraction,
-        fitted.weights,
-        fitted.criterion is not None,
+    """Repeat an analysis on correlation matrices of shape (n, p, p), starting from its solution.
+
+    Returns loadings (n, p, m), factor correlations (n, m, m), and how each went: 0, FAILED with loadings of NaN, or
+    BOUNDARY for a communality at its limit.
+    """
+    n, (p, m) = matrices.shape[0], fitted.loadings.shape
+    loadings, phis = np.full((n, p, m), np.nan), np.full((n, m, m), np.nan)
+    states = np.full(n, FAILED, dtype=np.int64)
+    for b, R in enumerate(np.ascontiguousarray(matrices)):
+        L, extracted = _extracted(fitted, R) if np.isfinite(R).all() else (fitted.loadings, False)
+        if not extracted:
+            continue
+        Phi, rotated = np.eye(m), True
+        if fitted.criterion is not None:
+            L, Phi, rotated = _turned(fitted, fitted.criterion, L)
+        if rotated:
+            loadings[b], phis[b] = matched(L, Phi, fitted.loadings)
+            largest = np.einsum("ij,jk,ik->i", L, Phi, L).max()
+            states[b] = BOUNDARY if largest >= LARGEST_COMMUNALITY - 1e-6 else 0
+    return loadings, phis, states
+
+
+def _extracted(fitted: Fitted, R: Array) -> tuple[Array, bool]:
+    """Extract factors from the solution's uniquenesses or loadings; return loadings, and whether all factors exist."""
+    start = fitted.unrotated
+    if fitted.method == "dwls":
+        L, size, _ = kernels.weighted_loadings(np.array(start.loadings, order="C"), R, fitted.weights, 1e-8, 5000)
+    else:
+        kind = kernels.ML if fitted.method == "ml" else kernels.LEAST_SQUARES
+        m = start.loadings.shape[1]
+        _, L, size, _ = kernels.best_uniquenesses(start.uniquenesses, R, m, kind, 1e-7, 200)
+    return L, size < 1e-5 and float(np.sum(L**2, axis=0).min()) > kernels.NOTHING_EXPLAINED
+
+
+def _turned(fitted: Fitted, rule: Criterion, L: Array) -> tuple[Array, Array, bool]:
+    """Turn loadings towards the unrotated solution and rotate them from where it ended."""
+    U, _, Vt = np.linalg.svd(L.T @ fitted.unrotated.loadings)
+    near = L @ U @ Vt
+    lengths = kaiser_lengths(near)[:, None] if rule.normalised else np.ones((L.shape[0], 1))
+    T, rotated, _, size = gradient_projection(
+        near / lengths,
         np.array(fitted.transformation, order="C"),
         rule.oblique,
         rule.kind,
         rule.parameter,
-        rule.normalised,
         rule.target,
         rule.weight,
-        rule.power,
-        np.array(fitted.loadings, order="C"),
+        1e-6,
+        2000,
     )
+    Phi = T.T @ T if rule.oblique else np.eye(T.shape[0])
+    if rule.power > 0:
+        rotated, Phi = promax(rotated, rule.power)
+    return rotated * lengths, Phi, size < 1e-4
+
+
+def matched(L: Array, Phi: Array, goal: Array) -> tuple[Array, Array]:
+    """Give factors the order and the signs of the most congruent factors of the goal; Phi follows."""
+    congruence = L.T @ goal / np.sqrt(np.outer((L**2).sum(axis=0), (goal**2).sum(axis=0)))
+    ours, theirs = linear_sum_assignment(-np.abs(congruence))
+    order = ours[np.argsort(theirs)]
+    sign = np.where(congruence[order, np.arange(order.size)] < 0, -1.0, 1.0)
+    return L[:, order] * sign, Phi[np.ix_(order, order)] * np.outer(sign, sign)
 
 
 def resampled_correlations(sample: Sample) -> Callable[[int, np.random.Generator], Array]:

@@ -99,7 +99,7 @@ def extract(
     psi = 1.0 - squared_multiple_correlations(R) if start is None else start
     psi = np.clip(psi, kernels.SMALLEST_UNIQUENESS, 1.0)
     if method == "paf":
-        psi = kernels.principal_axes(psi, R, m, PRINCIPAL_AXIS_STEPS)
+        psi = _principal_axes(psi, R, m)
     kind = kernels.ML if method == "ml" else kernels.LEAST_SQUARES
     psi, Lambda, size, n_iterations = kernels.best_uniquenesses(psi, R, m, kind, 1e-9, 500)
     if method != "dwls":
@@ -112,3 +112,12 @@ def extract(
         converged=change < 1e-7,
         n_iterations=n_iterations,
     )
+
+
+def _principal_axes(psi: Array, R: Array, m: int) -> Array:
+    """Return the uniquenesses after some steps of the principal axis iteration, held between .005 and 1."""
+    for _ in range(PRINCIPAL_AXIS_STEPS):
+        values, vectors = np.linalg.eigh(R - np.diag(psi))
+        explained = vectors[:, -m:] ** 2 @ np.maximum(values[-m:], 0.0)
+        psi = np.clip(1.0 - explained, kernels.SMALLEST_UNIQUENESS, 1.0)
+    return psi

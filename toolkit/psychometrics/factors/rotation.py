@@ -235,9 +235,9 @@ def _from_all_starts(
     B: Array, rule: Criterion, starts: Array, *, tolerance: float = 1e-7, max_iterations: int = 1000
 ) -> tuple[Array, Array, Array]:
     """Return transformations, values and lengths of the last gradients."""
-    return kernels.from_all_starts(
-        B, starts, rule.oblique, rule.kind, rule.parameter, rule.target, rule.weight, tolerance, max_iterations
-    )
+    options = (rule.oblique, rule.kind, rule.parameter, rule.target, rule.weight, tolerance, max_iterations)
+    ends = [kernels.gradient_projection(B, start, *options) for start in starts]
+    return np.stack([end[0] for end in ends]), np.array([end[2] for end in ends]), np.array([end[3] for end in ends])
 
 
 def _starts(m: int, n_starts: int, random: np.random.Generator) -> Array:

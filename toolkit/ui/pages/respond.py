@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from toolkit.collection.flow import REVIEW, Page, display_order, pages, steps, unanswered
+from toolkit.collection.ports import Draft
 from toolkit.collection.responding import Visit
 from toolkit.errors import CollectionError, StorageError
 from toolkit.instruments.instrument import Instrument
@@ -16,6 +17,8 @@ from toolkit.ui.pages import notice
 from toolkit.ui.session import Tab, browser_language, cookie, current_tab, set_tab, site_address
 from toolkit.ui.words import language_name, words
 from toolkit.wiring import services
+
+CONSENT = "consent"
 
 
 def show() -> None:
@@ -45,9 +48,14 @@ def show() -> None:
         if visit.draft is None:
             _consent(key, visit)
             return
-        tab = Tab(cookie=key, draft_id=visit.draft.id, language=visit.draft.language, step=visit.draft.step)
+        tab = _tab_of(key, visit.draft)
         set_tab(tab)
     _page(tab, visit)
+
+
+def _tab_of(key: str, draft: Draft, *, came_from: str = "") -> Tab:
+    """Return a fresh tab on a draft; one that came from another step moves the focus to the page's heading."""
+    return Tab(cookie=key, draft_id=draft.id, language=draft.language, step=draft.step, focused_step=came_from)
 
 
 # --- consent
@@ -77,12 +85,13 @@ def _consent(key: str, visit: Visit) -> None:
     agreed = st.checkbox(say["consent_agree"], key="agreed")
     if st.button(say["consent_begin"], type="primary", disabled=not agreed, key="begin"):
         try:
-            services().responding.begin(key, language=language, consent_version=say["consent_version"])
+            draft = services().responding.begin(key, language=language, consent_version=say["consent_version"])
         except StorageError:
             st.error(say["trouble_text"])
         except CollectionError:
             st.error(say["ended_text"])
         else:
+            set_tab(_tab_of(key, draft, came_from=CONSENT))
             st.rerun()
 
 

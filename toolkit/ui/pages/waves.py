@@ -6,65 +6,64 @@ import pandas as pd
 import streamlit as st
 
 from toolkit.collection.export import export_frame
-from toolkit.collection.ports import Service, Unit, Wave
+from toolkit.collection.ports import Unit, Wave
+from toolkit.collection.waves import ServiceUnits
 from toolkit.errors import ToolkitError
 from toolkit.instruments.codebook import codebook
-from toolkit.ui import theme
-from toolkit.ui.pages.notice import choose_language
+from toolkit.ui import staff, theme
 from toolkit.ui.session import site_address
-from toolkit.ui.words import words
 from toolkit.wiring import services
 
 LINKS = "made_links"
 MOST_LINKS = 500
 
 
-def allowed() -> bool:
-    """Return whether staff pages may be served: only in a demonstration, only to this computer."""
-    return services().settings.demo and st.context.ip_address in (None, "127.0.0.1", "::1")
-
-
 def show() -> None:
     """Show the page."""
-    language = choose_language()
-    say = words(language)
-    theme.announce_page(title=say["staff_heading"], language=language, focus=False)
-    theme.heading(say["staff_heading"])
-    if not allowed():
-        st.error(say["staff_refused"])
+    opened = staff.open_page("staff")
+    if opened is None:
         return
-    st.warning(say["staff_demo"])
+    language, say = opened
     every = services().waves.all()
     if not every:
         st.info(say["staff_none"])
-    for wave, service, units in every:
+    for wave, taking_part in every:
         with st.container(border=True):
-            _wave(wave, service, units, say, language)
+            _wave(wave, taking_part, say, language)
 
 
-def _wave(wave: Wave, service: Service, units: tuple[Unit, ...], say: dict[str, str], language: str) -> None:
+def _wave(wave: Wave, taking_part: tuple[ServiceUnits, ...], say: dict[str, str], language: str) -> None:
     st.subheader(wave.name, anchor=False)
     instrument = services().catalog.load(wave.instrument)
     text = instrument.texts[language if language in instrument.texts else instrument.languages[0]]
     facts = {
-        say["staff_service"]: service.name,
+        say["staff_service"]: ", ".join(service.name for service, _ in taking_part),
         say["staff_instrument"]: f"{text.title} ({wave.instrument})",
+        say["staff_asked_on"]: wave.asked_on.isoformat(),
         say["staff_status"]: say[f"staff_status_{wave.status}"],
         say["staff_invited"]: str(services().waves.n_invited(wave.id)),
     }
     theme.facts(facts)
+    if wave.is_demo:
+        st.info(say["staff_synthetic"])
     if wave.status == "frozen":
         _export(wave, say)
     else:
         st.text(say["staff_open_wave"])
-        _invite(wave, units, say)
+        _invite(wave, taking_part, say)
         _freeze(wave, say)
 
 
-def _invite(wave: Wave, units: tuple[Unit, ...], say: dict[str, str]) -> None:
+def _invite(wave: Wave, taking_part: tuple[ServiceUnits, ...], say: dict[str, str]) -> None:
+    owners = {unit.id: service.name for service, units in taking_part for unit in units}
+    units = [unit for _, some in taking_part for unit in some]
+
+    def label(unit: Unit) -> str:
+        return unit.name if len(taking_part) == 1 else f"{owners[unit.id]}: {unit.name}"
+
     with st.form(f"invite-{wave.id}"):
         st.markdown(f"**{say['staff_invite']}**")
-        unit = st.selectbox(say["staff_unit"], units, format_func=lambda unit: unit.name)
+        unit = st.selectbox(say["staff_unit"], units, format_func=label)
         number = st.number_input(say["staff_number"], min_value=1, max_value=MOST_LINKS, value=1)
         if st.form_submit_button(say["staff_make"]) and unit is not None:
             tokens = services().waves.invite(wave.id, unit.id, int(number))
@@ -102,8 +101,8 @@ def _export(wave: Wave, say: dict[str, str]) -> None:
     st.markdown(f"**{say['staff_export']}**")
     instrument = services().catalog.load(wave.instrument)
     try:
-        _, responses, units = services().waves.frozen_responses(wave.id)
-        answers = export_frame(instrument, wave, responses, units)
+        _, responses, taking_part = services().waves.frozen_responses(wave.id)
+        answers = export_frame(instrument, wave, responses, taking_part)
     except ToolkitError as error:
         st.info(str(error))
         return

@@ -13,7 +13,7 @@ import pytest
 from tests.bench.coverage_efa import replication
 from toolkit import psychometrics as pm
 from toolkit.errors import Code
-from toolkit.psychometrics.factors import _refit_kernel, bootstrap
+from toolkit.psychometrics.factors import bootstrap
 from toolkit.psychometrics.factors.rotation import OBLIQUE, Rotation
 
 TARGET = np.where(np.kron(np.eye(2), np.ones((3, 1))) > 0, np.nan, 0.0)
@@ -43,7 +43,7 @@ def test_factors_get_order_and_signs_with_their_correlations() -> None:
     order, sign = [2, 0, 1], np.array([-1.0, 1.0, -1.0])
     turned = np.ascontiguousarray((goal[:, order] + 0.02) * sign)
     turned_phi = np.ascontiguousarray(phi[np.ix_(order, order)] * np.outer(sign, sign))
-    loadings, back = _refit_kernel.matched(turned, turned_phi, goal)
+    loadings, back = bootstrap.matched(turned, turned_phi, goal)
     np.testing.assert_allclose(loadings, goal + 0.02, atol=1e-12)
     np.testing.assert_allclose(back, phi, atol=1e-12)
 

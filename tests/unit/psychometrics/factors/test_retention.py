@@ -109,3 +109,28 @@ def test_pairwise_needs_a_large_enough_smallest_pair(answers: pd.DataFrame, refu
     bad.iloc[203:, 1] = np.nan
     bad.iloc[:3] = [[1, 2, 3], [2, 2, 1], [3, 4, 2]]
     refused(Code.STA_TOO_FEW_PERSONS, call, valid=answers[["a", "b", "c"]], bad=bad)
+
+
+def test_long_work_can_be_stopped_between_blocks_and_is_the_same_otherwise(answers: pd.DataFrame) -> None:
+    calls: list[int] = []
+    counted = pm.parallel_analysis(answers, n_datasets=2500, rng=1, between=lambda: calls.append(1))
+    assert len(calls) == 3
+    quiet = pm.parallel_analysis(answers, n_datasets=2500, rng=1)
+    np.testing.assert_array_equal(counted.reference_mean, quiet.reference_mean)
+    # Blocks are new draws, not the same ones again.
+    assert len(np.unique(np.round(quiet.to_frame(), 12))) == quiet.to_frame().size
+    first = pm.parallel_analysis(answers, n_datasets=1000, rng=1)
+    assert not np.array_equal(first.reference_mean, quiet.reference_mean)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pm.parallel_analysis(answers, n_datasets=20, rng=1, between=stop)
+
+
+def test_blocks_of_many_items_are_small(monkeypatch: pytest.MonkeyPatch, answers: pd.DataFrame) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr("toolkit.psychometrics.factors.retention.MOST_NUMBERS_A_BLOCK", 6**2 * 7)
+    pm.parallel_analysis(answers, n_datasets=20, rng=1, between=lambda: calls.append(1))
+    assert len(calls) == 3

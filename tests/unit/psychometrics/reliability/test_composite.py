@@ -1,4 +1,4 @@
-"""Alpha and omega against hand-computed and population values, and the intervals by coverage."""
+"""Omega against population values, and its interval by coverage."""
 
 from __future__ import annotations
 
@@ -23,58 +23,6 @@ OMEGA = (SPREAD @ LOADINGS) ** 2 / COVARIANCE.sum()
 
 def codes(result: Any) -> list[Code]:
     return [problem.code for problem in result.warnings]
-
-
-def test_alpha_by_hand() -> None:
-    """Variances 1.7, 2.5 and 1, variance of the sum 13.7: 3/2 (1 - 5.2 / 13.7)."""
-    result = pm.cronbach_alpha(HAND)
-    assert result.estimate == pytest.approx(1.5 * (1 - 5.2 / 13.7), rel=1e-12)
-    assert result.interval.method == "Feldt"
-    assert result.warnings == ()
-    assert (result.n_persons, result.n_items, result.n_dropped) == (5, 3, 0)
-
-
-def test_standardized_alpha_follows_from_the_mean_correlation() -> None:
-    result = pm.cronbach_alpha(HAND)
-    mean = HAND.corr().to_numpy()[np.tril_indices(3, -1)].mean()
-    assert result.mean_inter_item_correlation == pytest.approx(mean, rel=1e-12)
-    assert result.standardized == pytest.approx(3 * mean / (1 + 2 * mean), rel=1e-12)
-
-
-def test_feldt_interval_is_pingouins_to_its_three_decimals() -> None:
-    from toolkit.psychometrics.pingouin_adapter import replicate_cronbach_alpha
-
-    result = pm.cronbach_alpha(HAND, level=0.9)
-    alpha, low, high = replicate_cronbach_alpha(HAND, level=0.9)
-    assert result.estimate == pytest.approx(alpha, rel=1e-12)
-    assert (result.interval.low, result.interval.high) == pytest.approx((low, high), abs=5.1e-4)
-
-
-def test_pairwise_alpha_uses_everyone_and_counts_the_smallest_pair() -> None:
-    frame = HAND.astype(float)
-    frame.loc[5] = [np.nan, 5.0, 4.0]
-    result = pm.cronbach_alpha(frame, missing="pairwise")
-    C = frame.cov().to_numpy()
-    assert result.estimate == pytest.approx(1.5 * (1 - np.trace(C) / C.sum()), rel=1e-12)
-    assert (result.n_persons, result.n_smallest_pair, result.n_dropped) == (6, 5, 0)
-    assert pm.cronbach_alpha(frame).n_dropped == 1
-
-
-def test_feldt_interval_covers(exact: Callable[..., pd.DataFrame]) -> None:
-    """Equal loadings, so alpha is the reliability; 95 % intervals over 400 samples cover it 95 % of the time."""
-    S = np.full((4, 4), 0.4) + 0.6 * np.eye(4)
-    true = 4 * 0.4 / (1 + 3 * 0.4)
-    draws = np.random.default_rng(5).standard_normal((400, 60, 4)) @ np.linalg.cholesky(S).T
-    results = [pm.cronbach_alpha(pd.DataFrame(draw)).interval for draw in draws]
-    coverage = np.mean([interval.low <= true <= interval.high for interval in results])
-    assert 0.92 <= coverage <= 0.98
-
-
-def test_a_sum_without_variance_has_no_alpha() -> None:
-    result = pm.cronbach_alpha(pd.DataFrame({"a": [1, 2, 3, 4], "b": [4, 3, 2, 1]}))
-    assert np.isnan(result.estimate)
-    assert np.isnan(result.interval.low)
-    assert codes(result) == [Code.STA_NEGATIVE_ITEM, Code.STA_NEGATIVE_ITEM, Code.STA_UNDEFINED]
 
 
 def test_omega_recovers_the_population(exact: Callable[..., pd.DataFrame]) -> None:
@@ -142,3 +90,50 @@ def test_one_factor_equals_the_bounded_ml_solution(answers: pd.DataFrame) -> Non
     R = answers[["a", "b", "c", "d"]].corr().to_numpy()
     bounded = extract(R, 1, "ml")
     np.testing.assert_allclose(one_factor(R).loadings, np.abs(bounded.loadings[:, 0]), atol=1e-6)
+
+
+def test_composite_reliability_is_omega_of_the_standardised_items(exact: Callable[..., pd.DataFrame]) -> None:
+    result = pm.composite_omega(exact(COVARIANCE))
+    expected = LOADINGS.sum() ** 2 / (LOADINGS.sum() ** 2 + (1 - LOADINGS**2).sum())
+    assert result.composite_reliability == pytest.approx(expected, rel=1e-8)
+    R = COVARIANCE / np.outer(SPREAD, SPREAD)
+    assert pm.composite_omega(exact(R)).estimate == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("denominator", ["observed", "model"])
+def test_omega_bootstrap_limits_are_those_of_plain_resampling(denominator: Any, answers: pd.DataFrame) -> None:
+    scale = answers[["a", "b", "c"]]
+    result = pm.composite_omega(scale, denominator=denominator, interval="bootstrap", n_bootstrap=1500, rng=1)
+    random = np.random.default_rng(2)
+    samples = [scale.iloc[random.integers(0, 400, 400)] for _ in range(500)]
+    plain = [pm.composite_omega(sample, denominator=denominator).estimate for sample in samples]
+    limits = np.quantile(plain, [0.025, 0.975])
+    assert (result.interval.low, result.interval.high) == pytest.approx(tuple(limits), abs=0.012)  # error about .004
+    assert result.interval.low < result.estimate < result.interval.high
+
+
+def test_omega_samples_without_a_solution_are_told() -> None:
+    few = pm.simulate_ordinal([0.9, 0.8, 0.2], thresholds=[0], n_persons=12, rng=4)
+    result = pm.composite_omega(few, interval="bootstrap", n_bootstrap=200, rng=1)
+    assert Code.STA_UNDEFINED in codes(result)
+
+
+def test_a_pair_that_goes_its_own_way_is_seen_in_the_denominators(exact: Callable[..., pd.DataFrame]) -> None:
+    S = np.array([[1, 0.99, 0.3, 0.3], [0.99, 1, 0.3, 0.3], [0.3, 0.3, 1, 0.6], [0.3, 0.3, 0.6, 1]])
+    result = pm.composite_omega(exact(S))
+    assert Code.STA_DENOMINATORS_DIFFER in codes(result)
+
+
+def test_omega_refuses_what_it_cannot_use(refused: Callable[..., object], answers: pd.DataFrame) -> None:
+    scale = answers[["a", "b", "c"]]
+    refused(Code.STA_SINGULAR_CORRELATION, pm.composite_omega, valid=scale, bad=scale.assign(again=scale["a"]))
+    refused(Code.STA_CONSTANT_ITEM, pm.composite_omega, valid=scale, bad=scale.assign(a=3))
+    refused(Code.STA_NOT_FINITE, pm.composite_omega, valid=scale, bad=scale.assign(a=np.inf))
+    refused(Code.STA_TOO_FEW_PERSONS, pm.composite_omega, valid=scale, bad=scale.iloc[[0, 1, 5]])
+    twice = pd.concat([scale, scale[["a"]]], axis=1)
+    refused(Code.STA_DUPLICATE_ITEM, pm.composite_omega, valid=scale, bad=twice)
+
+    def call(interval: Any) -> object:
+        return pm.composite_omega(scale, interval=interval)
+
+    refused(Code.STA_UNKNOWN_OPTION, call, valid="delta", bad="feldt")

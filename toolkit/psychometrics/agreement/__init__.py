@@ -1,0 +1,1 @@
+"""Whether raters, occasions or members of a group agree."""

@@ -1,0 +1,94 @@
+"""From what the validation page asks for to a job: the answers of a wave or a file, the plan, the key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import pandas as pd
+
+from toolkit.collection.analysis import item_answers
+from toolkit.collection.ports import Wave
+from toolkit.disclosure.thresholds import FLOOR_FOR_DISTRIBUTIONS
+from toolkit.instruments.instrument import Instrument
+from toolkit.reporting.validation_report import validation_work
+from toolkit.storage.response_files import read_responses
+from toolkit.validation.identity import answers_sha256, validation_key
+from toolkit.validation.jobs import Job
+from toolkit.validation.plan import ValidationPlan
+from toolkit.validation.run import InputFile
+from toolkit.wiring import services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Answers to validate on.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The response frame.
+    source : InputFile
+        Where they came from.
+    smallest_group : int
+        Persons that every figure must rest on.
+    """
+
+    frame: pd.DataFrame
+    source: InputFile
+    smallest_group: int
+
+
+def frozen_waves(instrument: str) -> tuple[Wave, ...]:
+    """Return the waves of one questionnaire version that have ended."""
+    return tuple(
+        wave for wave, *_ in services().waves.all() if wave.instrument == instrument and wave.status == "frozen"
+    )
+
+
+def answers_of_wave(instrument: Instrument, wave_id: str) -> Answers:
+    """Return the answers of a frozen wave; figures about fewer than ten people are not made from them.
+
+    Raises
+    ------
+    CollectionError
+        ``COL_UNKNOWN_WAVE``, ``COL_WAVE_NOT_FROZEN``, ``COL_QUESTIONNAIRE_CHANGED`` or ``COL_TOO_FEW_TO_VALIDATE``.
+    """
+    wave = next(wave for wave, _ in services().waves.all() if wave.id == wave_id)
+    frame = item_answers(instrument, wave, services().waves.answers_frame([wave_id]))
+    source = InputFile(name=wave.name, sha256=answers_sha256(frame))
+    return Answers(frame=frame, source=source, smallest_group=FLOOR_FOR_DISTRIBUTIONS)
+
+
+def answers_of_file(instrument: Instrument, name: str, content: bytes) -> Answers:
+    """Read an uploaded file in memory, as ``eot validate`` reads one from the disk.
+
+    Raises
+    ------
+    ResponsesError
+        Everything that :func:`~toolkit.storage.response_files.read_responses` finds.
+    """
+    frame = read_responses(name, instrument, content=content)
+    source = InputFile(name=name, sha256=hashlib.sha256(content).hexdigest())
+    return Answers(frame=frame, source=source, smallest_group=0)
+
+
+def start(instrument: Instrument, answers: Answers, plan: ValidationPlan, language: str) -> Job:
+    """Start a validation, or return the one of the same instrument, answers, plan and versions."""
+    key = validation_key(
+        instrument,
+        answers.frame,
+        plan,
+        source=answers.source,
+        language=language,
+        smallest_group=answers.smallest_group,
+    )
+    work = validation_work(
+        instrument,
+        answers.frame,
+        plan=plan,
+        source=answers.source,
+        language=language,
+        smallest_group=answers.smallest_group,
+    )
+    return services().jobs.start(key, work)
