@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "build" / "coverage"
-MODULES = ("coverage_of_reliability",)
+MODULES = ("coverage_of_reliability", "retention_hit_rates")
 KEPT_EVERY = 25
 """Replications between two writes of the file."""
 
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             done = load(study, given.store).n
             task = bar.add_task(study.name, total=given.replications, completed=min(done, given.replications))
             run(study, given.replications, given.store, lambda task=task: bar.advance(task))
-    tables = as_markdown(studies, {study.name: load(study, given.store) for study in studies})
+    tables = as_markdown(chosen, {study.name: load(study, given.store) for study in chosen})
     if given.write:
         given.write.write_text(rewritten(given.write.read_text(encoding="utf-8"), tables), encoding="utf-8")
     Console().print(tables, markup=False, highlight=False)

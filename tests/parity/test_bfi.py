@@ -119,6 +119,45 @@ def test_parallel_analysis(
     assert found == [expected] * 3
 
 
+def test_map(bfi_complete: pd.DataFrame, bfi_reference: dict[str, Any], compare: Compare) -> None:
+    reference = bfi_reference["retention"]
+    result = pm.map_test(bfi_complete)
+    # psych starts with one component.
+    compare("MAP values", result.mean_square[1:9], reference["psych_map_values"], tolerance=CLOSED)
+    numbers = [result.n_factors, result.n_factors_revised]
+    compare("MAP, factors", numbers, reference["map"]["n_factors"], tolerance=0.0)
+
+
+def test_empirical_kaiser(bfi_complete: pd.DataFrame, bfi_reference: dict[str, Any], compare: Compare) -> None:
+    expected = bfi_reference["retention"]["ekc"]["n_factors"]
+    compare("EKC, factors", pm.empirical_kaiser_criterion(bfi_complete).n_factors, expected, tolerance=0.0)
+
+
+def test_hull(bfi_complete: pd.DataFrame, bfi_reference: dict[str, Any], compare: Compare) -> None:
+    reference = bfi_reference["retention"]["hull"]
+    result = pm.hull(bfi_complete, rng=1)
+    numbers = [result.n_factors, result.n_factors_cfi, result.n_factors_rmsea]
+    compare("hull, factors", numbers, reference["n_factors"], tolerance=0.0)
+    single = [reference[f"n_fac_{index}"] for index in ("CAF", "CFI", "RMSEA")]
+    compare("hull, factors", numbers, single, tolerance=0.0)
+
+
+def test_the_table_of_criteria(bfi_complete: pd.DataFrame, bfi_reference: dict[str, Any]) -> None:
+    reference = bfi_reference["retention"]
+    found = pm.retention(bfi_complete, rng=1).n_factors
+    expected = {
+        "parallel analysis, pca": reference["parallel_pca"]["n_factors"],
+        "parallel analysis, smc": reference["parallel_smc"]["n_factors"],
+        "MAP, original": reference["map"]["n_factors"][0],
+        "MAP, revised": reference["map"]["n_factors"][1],
+        "empirical Kaiser": reference["ekc"]["n_factors"],
+        "hull, CAF": reference["hull"]["n_fac_CAF"],
+        "hull, CFI": reference["hull"]["n_fac_CFI"],
+        "hull, RMSEA": reference["hull"]["n_fac_RMSEA"],
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
 @pytest.mark.parametrize("name", list(SOLUTIONS))
 def test_efa(name: str, bfi_complete: pd.DataFrame, bfi_reference: dict[str, Any], compare: Compare) -> None:
     reference, items = bfi_reference["efa"][name], bfi_reference["items"]

@@ -121,4 +121,10 @@ def test_the_number_of_factors_is_that_of_the_reference(results: dict[str, Any],
     structure = results["structure"]
     assert structure["n_factors"] == 5
     assert structure["n_factors_from"] == "scales"
-    assert structure["parallel_analysis"]["n_factors"] == bfi_reference["retention"]["parallel_pca"]["n_factors"]
+    reference = bfi_reference["retention"]
+    assert structure["parallel_analysis"]["n_factors"] == reference["parallel_pca"]["n_factors"]
+    found = {name: row["n_factors"] for name, row in structure["retention"]["table"].items()}
+    assert [found["MAP, original"], found["MAP, revised"]] == reference["map"]["n_factors"]
+    assert found["empirical Kaiser"] == reference["ekc"]["n_factors"]
+    assert [found["hull, CAF"], found["hull, CFI"], found["hull, RMSEA"]] == reference["hull"]["n_factors"]
+    assert found["parallel analysis, smc"] == reference["parallel_smc"]["n_factors"]

@@ -14,6 +14,7 @@ KERNEL_MODULES = (
     "toolkit.psychometrics._counting_kernel",
     "toolkit.psychometrics._polychoric_kernel",
     "toolkit.psychometrics.factors._extraction_kernel",
+    "toolkit.psychometrics.factors._rank_kernel",
     "toolkit.psychometrics.factors._rotation_kernel",
 )
 """Every module with kernels; a new one is added here, and nothing else need be done."""

@@ -158,6 +158,8 @@ def factors(run: ValidationRun) -> list[str]:
                 else " The two numbers differ: read the loadings for factors that share items or have few."
             )
         )
+    if found.retention is not None:
+        told.append(found.retention.reading)
     if found.efa is not None:
         rmsea = found.efa.rmsea
         told.append(

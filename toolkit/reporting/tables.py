@@ -387,6 +387,16 @@ def _structure(run: ValidationRun, language: str) -> Iterable[Table]:
             decimals={"observed": 3, "random_mean": 3, "random_percentile": 3},
             note=_sentence(parallel.method),
         )
+    if found.retention is not None:
+        yield Table(
+            name="number_of_factors",
+            caption="Number of factors: the criteria side by side",
+            frame=found.retention.table.reset_index(),
+            headings={"n_factors": "factors", "tendency": "known to keep"},
+            decimals={"n_factors": 0},
+            hidden=("method",),
+            note=_sentence(found.retention.method),
+        )
     if found.efa is None:
         return
     efa = found.efa

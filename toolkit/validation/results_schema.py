@@ -220,6 +220,25 @@ class Parallel(Statistic):
     n_datasets: Count
 
 
+class Criterion(Closed):
+    """The number of factors by one criterion."""
+
+    n_factors: Number
+    tendency: str
+    method: str
+
+
+class Retention(Statistic):
+    """The criteria for the number of factors side by side."""
+
+    table: dict[str, Criterion]
+    counts: dict[str, Count]
+    smallest: Number
+    largest: Number
+    reading: str
+    eigenvalues: list[float]
+
+
 class Efa(Statistic):
     """Exploratory factor analysis."""
 
@@ -249,6 +268,7 @@ class Structure(Closed):
     kaiser_meyer_olkin: KaiserMeyerOlkin | None
     bartlett_sphericity: Bartlett | None
     parallel_analysis: Parallel | None
+    retention: Retention | None
     efa: Efa | None
 
 

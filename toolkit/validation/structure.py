@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.psychometrics.factors.efa import EfaResult
     from toolkit.psychometrics.factors.retention import ParallelAnalysisResult
+    from toolkit.psychometrics.factors.retention_table import RetentionResult
     from toolkit.psychometrics.factors.suitability import BartlettSphericityResult, KaiserMeyerOlkinResult
     from toolkit.validation.data import DataSummary
     from toolkit.validation.plan import ValidationPlan
@@ -34,7 +35,7 @@ class Structure:
         Factors that were extracted.
     n_factors_from : str
         Where that number comes from: ``plan``, ``scales``, or ``parallel_analysis`` for an instrument without scales.
-    kaiser_meyer_olkin, bartlett, parallel, efa : result or None
+    kaiser_meyer_olkin, bartlett, parallel, retention, efa : result or None
         None where the run says why it could not be computed.
     """
 
@@ -45,6 +46,7 @@ class Structure:
     kaiser_meyer_olkin: KaiserMeyerOlkinResult | None
     bartlett: BartlettSphericityResult | None
     parallel: ParallelAnalysisResult | None
+    retention: RetentionResult | None
     efa: EfaResult | None
 
     @property
@@ -58,6 +60,7 @@ class Structure:
             "kaiser_meyer_olkin": self.kaiser_meyer_olkin,
             "bartlett_sphericity": self.bartlett,
             "parallel_analysis": self.parallel,
+            "retention": self.retention,
             "efa": self.efa,
         }
         return {
@@ -105,6 +108,13 @@ def explore(
         ),
         n_behind=n,
     )
+    retention = attempts.attempt(
+        "retention",
+        lambda: pm.retention(
+            answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed, between=attempts.check
+        ),
+        n_behind=min(n, n_behind(answers, "listwise")),
+    )
     n_factors, origin = _number_of_factors(instrument, plan, parallel)
     efa = attempts.attempt(
         "efa",
@@ -126,6 +136,7 @@ def explore(
         kaiser_meyer_olkin=kmo,
         bartlett=bartlett,
         parallel=parallel,
+        retention=retention,
         efa=efa,
     )
 

@@ -125,6 +125,18 @@ def test_tables_hold_the_numbers_of_the_run_in_full(run: ValidationRun, folder: 
             assert int(counts[item][code]) == count
 
 
+def test_the_criteria_for_the_number_of_factors_stand_side_by_side(run: ValidationRun, page: str, folder: Path) -> None:
+    retention = run.structure.retention
+    assert retention.table["n_factors"].notna().any()
+    assert "Number of factors: the criteria side by side" in page
+    assert retention.reading in page
+    written = pd.read_csv(folder / "tables" / "number_of_factors.csv")
+    assert written["criterion"].tolist() == retention.table.index.tolist()
+    pd.testing.assert_series_equal(
+        written["n_factors"].astype(float), retention.table["n_factors"].reset_index(drop=True)
+    )
+
+
 def test_a_text_that_a_spreadsheet_would_run_is_defused() -> None:
     frame = pd.DataFrame({"text": ["=1+1", "@cmd", "+x", "-x", "plain", "-7"], "number": [-1.5, 2, 3, 4, 5, 6]})
     rows = list(csv.reader(Table(name="t", caption="t", frame=frame).to_csv().splitlines()))

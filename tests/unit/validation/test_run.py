@@ -82,6 +82,9 @@ def test_every_number_has_its_n_method_and_interval(
     rules = {line["rule"]: line["n_persons"] for line in results["scales"]["CI"]["sensitivity"]}
     assert rules == {"pairwise": 260, "listwise": 240, "pairwise_without_structural": 240}
     assert results["structure"]["parallel_analysis"]["n_factors"] == 6
+    retention = results["structure"]["retention"]
+    assert len(retention["table"]) == sum(retention["counts"].values()) == 10
+    assert retention["smallest"] <= 6 <= retention["largest"]
     assert all(line["agrees"] for line in results["replication"])
     assert len(results["replication"]) == 6 * 3 + 1 + 31 + 1 + 31
     assert results["not_computed"] == []
@@ -152,7 +155,10 @@ def test_with_few_persons_the_factors_are_absent_with_a_reason_and_ratings_are_o
     assert run.scales["HB"].alpha is not None
     assert run.structure is not None
     assert run.structure.efa is None
-    assert {"efa", "kaiser_meyer_olkin", "parallel_analysis"} <= {absent.statistic for absent in run.not_computed}
+    assert run.structure.retention is None
+    assert {"efa", "kaiser_meyer_olkin", "parallel_analysis", "retention"} <= {
+        absent.statistic for absent in run.not_computed
+    }
     assert {rating.verdict for rating in run.ratings} == {"indeterminate"}
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from toolkit.errors import Problem
 from toolkit.psychometrics._inputs import moments
-from toolkit.psychometrics._numerics import log_determinant
+from toolkit.psychometrics._numerics import Array, log_determinant
 from toolkit.psychometrics._options import Missing
 from toolkit.psychometrics._result import Result, provenance
 
@@ -129,12 +129,7 @@ def kaiser_meyer_olkin(df: pd.DataFrame, *, missing: Missing = "listwise") -> Ka
     True
     """
     found = moments(df, missing=missing, regular=True)
-    precision = np.linalg.inv(found.correlation)
-    scale = 1.0 / np.sqrt(np.diag(precision))
-    partial = precision * np.outer(scale, scale)
-    r2, q2 = found.correlation**2, partial**2
-    np.fill_diagonal(r2, 0.0)
-    np.fill_diagonal(q2, 0.0)
+    r2, q2 = squared_correlations(found.correlation)
     return KaiserMeyerOlkinResult(
         overall=float(r2.sum() / (r2.sum() + q2.sum())),
         per_item=pd.Series(r2.sum(axis=0) / (r2.sum(axis=0) + q2.sum(axis=0)), index=list(found.items)),
@@ -145,6 +140,16 @@ def kaiser_meyer_olkin(df: pd.DataFrame, *, missing: Missing = "listwise") -> Ka
         warnings=(),
         provenance=provenance("kaiser_meyer_olkin", {"missing": missing}),
     )
+
+
+def squared_correlations(R: Array) -> tuple[Array, Array]:
+    """Return the squared correlations and squared anti-image correlations of a matrix, zeros on both diagonals."""
+    precision = np.linalg.inv(R)
+    scale = 1.0 / np.sqrt(np.diag(precision))
+    r2, q2 = R**2, (precision * np.outer(scale, scale)) ** 2
+    np.fill_diagonal(r2, 0.0)
+    np.fill_diagonal(q2, 0.0)
+    return r2, q2
 
 
 def bartlett_sphericity(df: pd.DataFrame, *, missing: Missing = "listwise") -> BartlettSphericityResult:
