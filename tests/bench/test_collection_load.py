@@ -19,8 +19,8 @@ DRIVER = Path(__file__).with_name("respondents.py")
 
 
 @pytest.fixture
-def server(kind: Kind, tmp_path: Path) -> Iterator[AppServer]:
-    address = new_database(kind, tmp_path)
+def server(durable: Kind, tmp_path: Path) -> Iterator[AppServer]:
+    address = new_database(durable, tmp_path)
     running = AppServer(tmp_path, demo=False, address=address)
     running.start()
     yield running

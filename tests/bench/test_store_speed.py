@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 import pytest
 
 from tests.collecting import Survey, load
-from tests.databases import Kind, server
+from tests.databases import Kind
 from tests.e2e.app_server import ROOT
 
 N_THREADS = 100
@@ -45,19 +44,8 @@ def reference_seconds() -> float:
     return min(times)
 
 
-@pytest.fixture(autouse=True)
-def _safe_server(kind: Kind) -> Iterator[None]:
-    """The server writes to the disk as in use; other tests let it be careless."""
-    if kind == "postgresql":
-        server().run("ALTER SYSTEM SET fsync = on")
-        server().run("SELECT pg_reload_conf()")
-    yield
-    if kind == "postgresql":
-        server().run("ALTER SYSTEM SET fsync = off")
-        server().run("SELECT pg_reload_conf()")
-
-
 @pytest.mark.bench
+@pytest.mark.usefixtures("durable")
 @pytest.mark.parametrize("think_seconds", [0.0, 3.0])
 def test_a_hundred_people_save_at_once(
     tmp_path: Path, kind: Kind, think_seconds: float, capsys: pytest.CaptureFixture[str]
@@ -108,6 +96,7 @@ def write_answers(file: Path, n: int) -> None:
 
 
 @pytest.mark.bench
+@pytest.mark.usefixtures("durable")
 def test_a_file_is_imported_and_read(tmp_path: Path, kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
     """About a million answers, imported by the command and loaded for analysis."""
     survey = Survey(tmp_path, kind=kind)
