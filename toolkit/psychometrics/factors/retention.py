@@ -177,15 +177,9 @@ def parallel_analysis(
     """
     one_of(eigenvalues, Eigenvalues, name="eigenvalues")
     one_of(rule, ParallelRule, name="rule")
-    one_of(correlation, Correlation, name="correlation")
     within(n_datasets, name="n_datasets", low=1, whole=True)
     within(percentile, name="percentile", low=0.0, high=100.0, open_ends=True)
-    if n_persons is not None and correlation != "pearson":
-        raise conflict(
-            f"n_persons= and correlation={correlation!r}",
-            why="unrelated items are compared by their distributions, which a correlation matrix does not carry.",
-            fix="Give the answers.",
-        )
+    refuse_given_without_reference(correlation, n_persons)
     found = retention_input(
         df, correlation=correlation, missing=missing, n_persons=n_persons, regular=eigenvalues == "smc"
     )
@@ -239,6 +233,17 @@ def parallel_analysis(
             seed=seed,
         ),
     )
+
+
+def refuse_given_without_reference(correlation: Correlation, n_persons: int | None) -> None:
+    """Refuse a given matrix of other than Pearson correlations, whose reference is made of the answers."""
+    one_of(correlation, Correlation, name="correlation")
+    if n_persons is not None and correlation != "pearson":
+        raise conflict(
+            f"n_persons= and correlation={correlation!r}",
+            why="unrelated items are compared by their distributions, which a correlation matrix does not carry.",
+            fix="Give the answers.",
+        )
 
 
 def retention_input(

@@ -12,9 +12,14 @@ import pandas as pd
 from toolkit.errors import Problem, StatisticsError
 from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._numerics import Array, Rng, eigenvalues, generator
-from toolkit.psychometrics._options import Correlation, Missing, conflict, one_of, within
+from toolkit.psychometrics._options import Correlation, Missing, within
 from toolkit.psychometrics._result import Result, provenance, undefined
-from toolkit.psychometrics.factors.retention import ParallelAnalysisResult, parallel_analysis, retention_input
+from toolkit.psychometrics.factors.retention import (
+    ParallelAnalysisResult,
+    parallel_analysis,
+    refuse_given_without_reference,
+    retention_input,
+)
 from toolkit.psychometrics.factors.retention_comparison import ComparisonDataResult, comparison_data, needs_answers
 from toolkit.psychometrics.factors.retention_hull import hull
 from toolkit.psychometrics.factors.retention_kaiser import empirical_kaiser_criterion
@@ -165,13 +170,7 @@ def retention(
     >>> int(result.n_factors["MAP, original"])
     1
     """
-    one_of(correlation, Correlation, name="correlation")
-    if n_persons is not None and correlation != "pearson":
-        raise conflict(
-            f"n_persons= and correlation={correlation!r}",
-            why="unrelated items are compared by their distributions, which a correlation matrix does not carry.",
-            fix="Give the answers.",
-        )
+    refuse_given_without_reference(correlation, n_persons)
     found = retention_input(df, correlation=correlation, missing=missing, n_persons=n_persons, minimum_items=3)
     if n_datasets is not None:
         within(n_datasets, name="n_datasets", low=1, whole=True)
