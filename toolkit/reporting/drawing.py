@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ class Figure:
     svg: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Draft:
     """A chart as it is drawn, before it becomes a picture; the attributes are those of :class:`Figure`."""
 
@@ -98,6 +98,13 @@ class Draft:
     table: str
     chart: Chart
     legend: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """The chart as Vega-Lite reads it."""
+        with unchecked():
+            spec: dict[str, Any] = self.chart.to_dict(validate=False)
+        return spec
 
 
 def warm_up() -> threading.Thread:
@@ -120,7 +127,7 @@ def unchecked() -> Iterator[None]:
 def figures(drafts: Iterable[Draft]) -> dict[str, Figure]:
     """Turn charts into pictures by name; one is rendered while the next is drawn."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="chart renderer") as pool, unchecked():
-        pictures = [(draft, pool.submit(svg, draft.chart.to_dict(validate=False))) for draft in drafts]
+        pictures = [(draft, pool.submit(svg, draft.specification)) for draft in drafts]
         return {
             draft.name: Figure(
                 name=draft.name,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Labels:
     """How a page calls groups, waves, scales and items, in the reader's language.
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from toolkit import comparison
 from toolkit.collection.ports import Wave
 from toolkit.collection.waves import ServiceUnits
+from toolkit.comparison.participation import response_rates
 from toolkit.comparison.results import Comparison, Distributions, ResponseRates
+from toolkit.comparison.rounding import rounded
+from toolkit.comparison.run import compare
+from toolkit.comparison.shares import distributions
 from toolkit.instruments.definition import version_order
 from toolkit.instruments.evidence import load_statements
 from toolkit.instruments.instrument import Instrument
@@ -20,6 +24,11 @@ from toolkit.reporting.service_labels import Labels, labels_of
 from toolkit.wiring import Services, services
 
 KEPT = 8
+PARTS_KEPT = 512
+
+
+def _call(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,9 +63,15 @@ class Compared:
     services: Mapping[str, str]
     units: Mapping[str, str]
     units_of: Mapping[tuple[str, str], tuple[str, ...]]
+    keep: Callable[..., Any] = field(default_factory=lambda: lru_cache(maxsize=PARTS_KEPT)(_call))
+    """Calls a function that draws, tabulates or words, once for the same arguments."""
 
     def labels(self, language: str) -> Labels:
         """Return the names in a language."""
+        found: Labels = self.keep(self._labels, language)
+        return found
+
+    def _labels(self, language: str) -> Labels:
         return labels_of(
             list(self.instruments.values()),
             language=language,
@@ -117,12 +132,10 @@ def _compared(key: _Key) -> Compared:
     answers = key.services.waves.answers_frame(list(waves))
     is_demo = all(wave.is_demo for wave in waves.values())
     statements = load_statements(next(iter(waves.values())).instrument_id, catalog=key.services.catalog)
-    found = comparison.rounded(
-        comparison.compare(list(instruments.values()), answers, statements=statements, demo=is_demo)
-    )
+    found = rounded(compare(list(instruments.values()), answers, statements=statements, demo=is_demo))
     return Compared(
         comparison=found,
-        distributions=comparison.distributions(list(instruments.values()), answers),
+        distributions=distributions(list(instruments.values()), answers),
         rates=_rates(key, found.waves),
         instruments=instruments,
         waves={wave_id: waves[wave_id] for wave_id in found.waves},
@@ -149,4 +162,4 @@ def _rates(key: _Key, order: tuple[str, ...]) -> ResponseRates | None:
         return None
     counts = pd.DataFrame(rows, columns=["wave", "service", "unit", "invited", "submitted"])
     counts["wave"] = pd.Categorical(counts["wave"], categories=list(order), ordered=True)
-    return comparison.response_rates(counts)
+    return response_rates(counts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+from copy import deepcopy
+from functools import lru_cache, partial
 from html import escape
 
 import streamlit as st
 
 from toolkit.reporting.drawing import WIDTH, Draft, svg
 from toolkit.reporting.tables import Table
+
+TABLES_KEPT = 128
 
 
 def show_chart(draft: Draft, say: dict[str, str], *, key: str, heading: bool = True) -> None:
@@ -19,8 +22,10 @@ def show_chart(draft: Draft, say: dict[str, str], *, key: str, heading: bool = T
         if draft.legend:
             _legend(draft.legend)
         # As a specification, which Streamlit passes on as it is; a chart it would check once more, part by part.
-        spec = draft.chart.to_dict(validate=False)
-        st.vega_lite_chart(spec=spec, width="stretch", alt=draft.alternative, key=f"altair-{key}")
+        # The copy is Streamlit's own, which takes the data out of it.
+        st.vega_lite_chart(
+            spec=deepcopy(draft.specification), width="stretch", alt=draft.alternative, key=f"altair-{key}"
+        )
         st.download_button(
             say["figure_save"],
             partial(_picture, draft),
@@ -38,7 +43,7 @@ def show_table(table: Table, say: dict[str, str], *, key: str, is_open: bool = F
         _rows(table)
         st.download_button(
             say["figure_save_table"],
-            table.to_csv(),
+            table.to_csv,
             file_name=f"{table.name}.csv",
             mime="text/csv",
             on_click="ignore",
@@ -60,6 +65,11 @@ def _legend(legend: tuple[tuple[str, str], ...]) -> None:
 
 
 def _rows(table: Table) -> None:
+    st.html(_as_html(table))
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def _as_html(table: Table) -> str:
     """Write a table that screen readers can walk through, and that scrolls within itself on a narrow screen."""
     heads = "".join(
         f'<th scope="col"{_number(numeric)}>{escape(heading)}</th>' for _, heading, numeric in table.columns
@@ -77,7 +87,7 @@ def _rows(table: Table) -> None:
         for row in table.rows
     )
     caption = escape(table.caption)
-    st.html(
+    return (
         f'<div class="eot-table" role="region" tabindex="0" aria-label="{caption}"><table>'
         f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
         f'<p class="eot-note">{escape(table.note)}</p>'

@@ -46,8 +46,8 @@ def say_what_can_be_said(
     if before is None:
         sentences = [labels.words["one_wave"] if len(compared.waves) == 1 else say["compared_first_wave"]]
     else:
-        sentences = what_can_we_say(
-            compared.comparison, kind=kind, group=group, wave_from=before, wave_to=wave, labels=labels
+        sentences = compared.keep(
+            what_can_we_say, compared.comparison, kind=kind, group=group, wave_from=before, wave_to=wave, labels=labels
         )
     show_sentences(sentences, say, is_demo=compared.waves[wave].is_demo)
 
@@ -66,18 +66,18 @@ def show_trends(compared: Compared, *, kind: str, group: str, labels: Labels, sa
     if not of_group(found.levels, kind, group)["shown"].any():
         return
     st.html(f'<h2 class="eot-part">{escape(say["compared_trends"])}</h2>')
-    for sentence in break_sentences(found, scales=found.scales, labels=labels):
+    for sentence in compared.keep(break_sentences, found, scales=found.scales, labels=labels):
         st.html(f'<p class="eot-break">{escape(sentence)}</p>')
-    for sentence in notes_on(found, labels, kind=kind, group=group):
+    for sentence in compared.keep(notes_on, found, labels, kind=kind, group=group):
         st.html(f'<p class="eot-note">{escape(sentence)}</p>')
     for first in range(0, len(found.scales), COLUMNS):
         # A row at a time, so that a narrow screen, which stacks the columns, keeps the order of the scales.
         for column, scale in zip(st.columns(COLUMNS), found.scales[first : first + COLUMNS], strict=False):
             with column:
-                chart = trend_chart(found, scale=scale, kind=kind, group=group, labels=labels)
+                chart = compared.keep(trend_chart, found, scale=scale, kind=kind, group=group, labels=labels)
                 show_chart(chart, say, key=f"trend-{scale}")
     st.caption(say["compared_trend_marks"].format(level=labels.level(found.level)))
-    show_table(levels_table(found, kind=kind, group=group, labels=labels), say, key="levels")
+    show_table(compared.keep(levels_table, found, kind=kind, group=group, labels=labels), say, key="levels")
 
 
 def show_rates(compared: Compared, *, wave: str, service: str | None, labels: Labels, say: dict[str, str]) -> None:
@@ -86,5 +86,5 @@ def show_rates(compared: Compared, *, wave: str, service: str | None, labels: La
     if compared.rates is None:
         st.info(say["compared_no_rates"])
         return
-    table = rates_table(compared.rates, wave=wave, parent=service, labels=labels)
+    table = compared.keep(rates_table, compared.rates, wave=wave, parent=service, labels=labels)
     show_table(table, say, key="rates", is_open=True)

@@ -54,12 +54,14 @@ def show() -> None:
         "wave_to": wave_to,
         "labels": labels,
     }
-    sentences = what_can_we_say(compared.comparison, **chosen)
+    sentences = compared.keep(what_can_we_say, compared.comparison, **chosen)
     show_sentences(sentences, say, is_demo=compared.waves[wave_to].is_demo)
-    show_chart(changes_chart(compared.comparison, **chosen), say, key="changes")
+    show_chart(compared.keep(changes_chart, compared.comparison, **chosen), say, key="changes")
     st.caption(say["change_marks"])
-    show_table(changes_table(compared.comparison, **chosen), say, key="changes", is_open=True)
-    for sentence in break_sentences(compared.comparison, scales=compared.comparison.scales, labels=labels):
+    show_table(compared.keep(changes_table, compared.comparison, **chosen), say, key="changes", is_open=True)
+    for sentence in compared.keep(
+        break_sentences, compared.comparison, scales=compared.comparison.scales, labels=labels
+    ):
         st.html(f'<p class="eot-break">{escape(sentence)}</p>')
 
 

@@ -53,9 +53,9 @@ def _units(compared: Compared, service: str | None, wave: str, labels: Labels, s
         format_func=labels.scales.__getitem__,
         key="overview_scale",
     )
-    sentence = aggregation_sentence(compared.comparison, scale=scale, wave=wave, labels=labels)
+    sentence = compared.keep(aggregation_sentence, compared.comparison, scale=scale, wave=wave, labels=labels)
     if sentence:
         st.text(sentence)
     chosen: dict[str, Any] = {"scale": scale, "wave": wave, "parent": service, "labels": labels}
-    show_chart(units_chart(compared.comparison, **chosen), say, key="units", heading=False)
-    show_table(units_table(compared.comparison, **chosen), say, key="units")
+    show_chart(compared.keep(units_chart, compared.comparison, **chosen), say, key="units", heading=False)
+    show_table(compared.keep(units_table, compared.comparison, **chosen), say, key="units")

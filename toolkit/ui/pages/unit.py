@@ -67,10 +67,12 @@ def _answers(compared: Compared, unit: str, wave: str, labels: Labels, say: dict
         say["overview_scale"], list(instrument.scales), format_func=labels.scales.__getitem__, key="unit_scale"
     )
     chosen: dict[str, Any] = {"kind": "unit", "group": unit, "wave": wave, "labels": labels}
-    draft = answers_chart(compared.distributions, instrument, scale=scale, **chosen)
+    draft = compared.keep(answers_chart, compared.distributions, instrument, scale=scale, **chosen)
     if draft is None:
         st.info(NOT_SHOWN.get(labels.language, NOT_SHOWN["en"]))
         return
     show_chart(draft, say, key="answers", heading=False)
     items = instrument.scales[scale].items
-    show_table(shares_table(compared.distributions, scale=scale, items=items, **chosen), say, key="answers")
+    show_table(
+        compared.keep(shares_table, compared.distributions, scale=scale, items=items, **chosen), say, key="answers"
+    )
