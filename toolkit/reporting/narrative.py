@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.reporting.tables import scale_name, shown
+from toolkit.reporting.table import shown
+from toolkit.reporting.tables import scale_name
 
 if TYPE_CHECKING:
     from toolkit.psychometrics._result import Interval

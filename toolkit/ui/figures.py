@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from toolkit.reporting.drawing import WIDTH, Draft, svg
-from toolkit.reporting.tables import Table
+from toolkit.reporting.table import Table
 
 
 def show_chart(draft: Draft, say: dict[str, str], *, key: str, heading: bool = True) -> None:

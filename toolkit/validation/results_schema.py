@@ -152,6 +152,17 @@ class ItemAnalysis(Statistic):
     table: dict[str, dict[str, Number]]
 
 
+class Coefficient(Closed):
+    """One reliability coefficient; ``interval`` is the method of its limits, or none."""
+
+    estimate: Number
+    low: Number
+    high: Number
+    interval: str
+    n_persons: Count
+    formula: str
+
+
 class AlphaUnder(Closed):
     """Alpha under one missing rule."""
 
@@ -191,6 +202,7 @@ class Scale(Closed):
     item_analysis: ItemAnalysis | None
     alpha: Alpha | None
     omega: Omega | None
+    coefficients: dict[str, Coefficient]
     sensitivity: list[AlphaUnder]
     scores: Scores
 
