@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toolkit.reporting.coefficient_tables import coefficient_tables
+from toolkit.reporting.screening_tables import screening_tables
 from toolkit.reporting.table import Table, shown
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def validation_tables(run: ValidationRun, *, language: str) -> dict[str, Table]:
         _reliability(run, language),
         *coefficient_tables(run),
         _sensitivity(run),
+        *screening_tables(run),
         _item_analysis(run, language),
         _scores(run, language),
         *_structure(run, language),

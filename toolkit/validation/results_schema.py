@@ -164,9 +164,9 @@ class Coefficient(Closed):
 
 
 class AlphaUnder(Closed):
-    """Alpha under one missing rule."""
+    """Alpha under one missing rule, or of everyone and without the flagged persons."""
 
-    rule: Literal["pairwise", "listwise", "pairwise_without_structural"]
+    rule: Literal["pairwise", "listwise", "pairwise_without_structural", "everyone", "without_flagged"]
     estimate: Number
     low: Number
     high: Number
@@ -205,6 +205,27 @@ class Scale(Closed):
     coefficients: dict[str, Coefficient]
     sensitivity: list[AlphaUnder]
     scores: Scores
+
+
+class Sign(Closed):
+    """One sign of careless answers; null is a count that would tell about too few persons."""
+
+    index: str
+    rule: str
+    cutoff: float
+    n_computed: Count | None
+    n_flagged: Count | None
+
+
+class Screening(Closed):
+    """Signs of careless answers, and alpha with and without the flagged persons."""
+
+    n_persons: Count
+    minimum_flags: Count
+    n_flagged: Count | None
+    signs: list[Sign]
+    alpha: dict[str, list[AlphaUnder]]
+    method: str
 
 
 class KaiserMeyerOlkin(Statistic):
@@ -332,6 +353,7 @@ class Results(Closed):
     data: Data
     items: dict[str, Item]
     scales: dict[str, Scale]
+    screening: Screening | None
     structure: Structure | None
     replication: list[Replication]
     ratings: list[Rating]

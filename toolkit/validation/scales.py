@@ -90,7 +90,8 @@ class AlphaUnder:
     Attributes
     ----------
     rule : str
-        ``pairwise``, ``listwise``, or ``pairwise_without_structural`` (only persons for whom every item applies).
+        ``pairwise``, ``listwise``, or ``pairwise_without_structural`` (only persons for whom every item applies). In
+        the screening ``everyone`` or ``without_flagged``, under the plan's missing rule.
     estimate, low, high : float
         Alpha and its Feldt interval; NaN where it cannot be computed.
     n_persons : int
@@ -229,7 +230,7 @@ def validate_scale(
             ("pairwise_without_structural", applies, "pairwise"),
         )
         sensitivity = tuple(
-            _alpha_under(rule, answers, group, missing, plan, summary.smallest_group) for rule, group, missing in groups
+            alpha_under(rule, answers, group, missing, plan, summary.smallest_group) for rule, group, missing in groups
         )
     return ScaleResult(
         code=scale.code,
@@ -245,7 +246,7 @@ def validate_scale(
     )
 
 
-def _alpha_under(
+def alpha_under(
     rule: str,
     answers: pd.DataFrame,
     group: pd.Series[bool],
@@ -258,10 +259,11 @@ def _alpha_under(
     A few persons outside the group would stand in the difference from the alpha of everyone, so they count as well.
     """
     answered = answers.notna().any(axis=1)
-    outside = int((answered & ~group).sum())
+    complete = answers.notna().all(axis=1)
+    outside = [int((of & ~group).sum()) for of in (answered, complete)]
     chosen = answers[group]
     alpha = None
-    if not 0 < outside < smallest_group:
+    if not any(0 < few < smallest_group for few in outside):
         alpha = Attempts(smallest_group=smallest_group).attempt(
             "cronbach_alpha",
             lambda: pm.cronbach_alpha(chosen, missing=missing, level=plan.level),
