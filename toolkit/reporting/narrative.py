@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from toolkit.reporting.tables import scale_name, shown
+from toolkit.reporting.table import shown
+from toolkit.reporting.tables import scale_name
 
 if TYPE_CHECKING:
     from toolkit.psychometrics._result import Interval
@@ -111,6 +113,29 @@ def _sensitivity(run: ValidationRun) -> list[str]:
     return [
         f"Sensitivity: computed pairwise, listwise, and without the persons for whom an item does not apply, alpha "
         f"differs by at most {spans[most]:.3f} (scale {most})."
+    ]
+
+
+def screening(run: ValidationRun) -> list[str]:
+    """Say how many persons show several signs of careless answers, and what alpha is without them."""
+    found = run.screening
+    if found is None:
+        return []
+    several = f"{found.minimum_flags} or more signs of careless answers"
+    kept = "Nothing is removed: a sign proves nothing about one person."
+    if found.n_flagged is None:
+        return [f"How many persons showed {several} is not shown, because it would tell about too few. {kept}"]
+    persons = f"{shown(found.n_flagged)} of {_count(found.n_persons, 'person')}"
+    changes = {
+        code: change
+        for code, (everyone, without) in found.alpha.items()
+        if not math.isnan(change := abs(without.estimate - everyone.estimate))
+    }
+    if not changes or not found.n_flagged:
+        return [f"{persons} showed {several}. {kept}"]
+    most = max(changes, key=changes.__getitem__)
+    return [
+        f"{persons} showed {several}; without them alpha differs by at most {changes[most]:.3f} (scale {most}). {kept}"
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from toolkit.reporting.tables import Table
+from toolkit.reporting.table import Table
 
 if TYPE_CHECKING:
     from toolkit.comparison import Comparison

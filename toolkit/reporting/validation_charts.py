@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.reporting.drawing import BLUE, GREY, ORANGE, WIDTH, Draft, Figure, data, figures, fills, stacked_bars
-from toolkit.reporting.tables import item_text, scale_name, shown
+from toolkit.reporting.table import shown
+from toolkit.reporting.tables import item_text, scale_name
 
 if TYPE_CHECKING:
     import altair as alt

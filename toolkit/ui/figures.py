@@ -9,7 +9,7 @@ from html import escape
 import streamlit as st
 
 from toolkit.reporting.drawing import WIDTH, Draft, svg
-from toolkit.reporting.tables import Table
+from toolkit.reporting.table import Table
 
 TABLES_KEPT = 128
 

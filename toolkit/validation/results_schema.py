@@ -152,10 +152,21 @@ class ItemAnalysis(Statistic):
     table: dict[str, dict[str, Number]]
 
 
-class AlphaUnder(Closed):
-    """Alpha under one missing rule."""
+class Coefficient(Closed):
+    """One reliability coefficient; ``interval`` is the method of its limits, or none."""
 
-    rule: Literal["pairwise", "listwise", "pairwise_without_structural"]
+    estimate: Number
+    low: Number
+    high: Number
+    interval: str
+    n_persons: Count
+    formula: str
+
+
+class AlphaUnder(Closed):
+    """Alpha under one missing rule, or of everyone and without the flagged persons."""
+
+    rule: Literal["pairwise", "listwise", "pairwise_without_structural", "everyone", "without_flagged"]
     estimate: Number
     low: Number
     high: Number
@@ -191,8 +202,30 @@ class Scale(Closed):
     item_analysis: ItemAnalysis | None
     alpha: Alpha | None
     omega: Omega | None
+    coefficients: dict[str, Coefficient]
     sensitivity: list[AlphaUnder]
     scores: Scores
+
+
+class Sign(Closed):
+    """One sign of careless answers; null is a count that would tell about too few persons."""
+
+    index: str
+    rule: str
+    cutoff: float
+    n_computed: Count | None
+    n_flagged: Count | None
+
+
+class Screening(Closed):
+    """Signs of careless answers, and alpha with and without the flagged persons."""
+
+    n_persons: Count
+    minimum_flags: Count
+    n_flagged: Count | None
+    signs: list[Sign]
+    alpha: dict[str, list[AlphaUnder]]
+    method: str
 
 
 class KaiserMeyerOlkin(Statistic):
@@ -320,6 +353,7 @@ class Results(Closed):
     data: Data
     items: dict[str, Item]
     scales: dict[str, Scale]
+    screening: Screening | None
     structure: Structure | None
     replication: list[Replication]
     ratings: list[Rating]

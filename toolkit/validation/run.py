@@ -21,6 +21,7 @@ from toolkit.validation.plan import ValidationPlan
 from toolkit.validation.ratings import Rating, rate
 from toolkit.validation.replication import Replication, replicate
 from toolkit.validation.scales import ScaleResult, validate_scale
+from toolkit.validation.screening import Screening, screen
 from toolkit.validation.structure import Structure, explore
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class ValidationRun:
         Each item alone.
     scales : mapping of str to ScaleResult
         Each scale.
+    screening : Screening or None
+        Signs of careless answers; None for a formative instrument, or where the run says why.
     structure : Structure or None
         All items together; None for a formative instrument, whose items need not correlate.
     replication : tuple of Replication
@@ -109,6 +112,7 @@ class ValidationRun:
     data: DataSummary
     description: ItemDescriptionResult
     scales: Mapping[str, ScaleResult]
+    screening: Screening | None
     structure: Structure | None
     replication: tuple[Replication, ...]
     ratings: tuple[Rating, ...]
@@ -137,6 +141,7 @@ class ValidationRun:
             "data": self.data.to_dict(),
             "items": self._items(),
             "scales": {code: _without_provenance(scale.to_dict()) for code, scale in self.scales.items()},
+            "screening": None if self.screening is None else self.screening.to_dict(),
             "structure": None if self.structure is None else _without_provenance(self.structure.to_dict()),
             "replication": [line.to_dict() for line in self.replication],
             "ratings": [rating.to_dict() for rating in self.ratings],
@@ -255,8 +260,9 @@ def validate(
         code: validate_scale(instrument, scale, responses, scored, scores, summary, plan, attempts)
         for code, scale in instrument.scales.items()
     }
-    clock.step()
     reflective = instrument.definition.measurement == "reflective"
+    screening = screen(instrument, responses, scored, scales, plan, attempts) if reflective and scales else None
+    clock.step()
     structure = explore(instrument, scored, summary, plan, attempts) if reflective else None
     clock.step()
     with_alpha = {code: scale.analysed for code, scale in scales.items() if scale.alpha is not None}
@@ -271,6 +277,7 @@ def validate(
         data=summary,
         description=description,
         scales=scales,
+        screening=screening,
         structure=structure,
         replication=replication,
         ratings=ratings,

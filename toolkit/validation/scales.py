@@ -1,4 +1,4 @@
-"""One scale at a time: item analysis, alpha and omega with intervals, sensitivity to the missing rule, and scores."""
+"""One scale at a time: item analysis, reliability with intervals, sensitivity to the missing rule, and scores."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit import psychometrics as pm
 from toolkit.validation.attempts import Attempts
+from toolkit.validation.coefficients import Coefficient, scale_coefficients
 from toolkit.validation.data import DataSummary, n_behind, without_structural
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ class AlphaUnder:
     Attributes
     ----------
     rule : str
-        ``pairwise``, ``listwise``, or ``pairwise_without_structural`` (only persons for whom every item applies).
+        ``pairwise``, ``listwise``, or ``pairwise_without_structural`` (only persons for whom every item applies). In
+        the screening ``everyone`` or ``without_flagged``, under the plan's missing rule.
     estimate, low, high : float
         Alpha and its Feldt interval; NaN where it cannot be computed.
     n_persons : int
@@ -130,6 +132,8 @@ class ScaleResult:
         Its items that enter correlations; the others are constant or were never answered.
     item_analysis, alpha, omega : result or None
         None where the instrument is formative, or where the run says why it could not be computed.
+    coefficients : tuple of Coefficient
+        Every reliability coefficient; none where there is no alpha for the same reasons.
     sensitivity : tuple of AlphaUnder
         Alpha under each missing rule.
     scores : ScoreDistribution
@@ -143,6 +147,7 @@ class ScaleResult:
     item_analysis: ItemAnalysisResult | None
     alpha: AlphaResult | None
     omega: OmegaResult | None
+    coefficients: tuple[Coefficient, ...]
     sensitivity: tuple[AlphaUnder, ...]
     scores: ScoreDistribution
 
@@ -155,6 +160,7 @@ class ScaleResult:
             "item_analysis": None if self.item_analysis is None else self.item_analysis.to_dict(),
             "alpha": None if self.alpha is None else self.alpha.to_dict(),
             "omega": None if self.omega is None else self.omega.to_dict(),
+            "coefficients": {line.name: line.to_dict() for line in self.coefficients},
             "sensitivity": [line.to_dict() for line in self.sensitivity],
             "scores": self.scores.to_dict(),
         }
@@ -191,6 +197,7 @@ def validate_scale(
     """
     analysed = tuple(item for item in scale.items if item in summary.analysed)
     analysis = alpha = omega = None
+    coefficients: tuple[Coefficient, ...] = ()
     sensitivity: tuple[AlphaUnder, ...] = ()
     if instrument.definition.measurement == "reflective" and len(scale.items) > 1:
         answers = scored[list(analysed)]
@@ -213,6 +220,7 @@ def validate_scale(
             n_behind=n,
             scale=scale.code,
         )
+        coefficients = scale_coefficients(instrument, scale.code, answers, plan, attempts)
         applies = without_structural(instrument, frame, analysed)
         complete = answers.notna().all(axis=1)
         everyone = pd.Series(True, index=answers.index)
@@ -222,7 +230,7 @@ def validate_scale(
             ("pairwise_without_structural", applies, "pairwise"),
         )
         sensitivity = tuple(
-            _alpha_under(rule, answers, group, missing, plan, summary.smallest_group) for rule, group, missing in groups
+            alpha_under(rule, answers, group, missing, plan, summary.smallest_group) for rule, group, missing in groups
         )
     return ScaleResult(
         code=scale.code,
@@ -232,12 +240,13 @@ def validate_scale(
         item_analysis=analysis,
         alpha=alpha,
         omega=omega,
+        coefficients=coefficients,
         sensitivity=sensitivity,
         scores=_distribution(instrument, scale.code, scores, summary.smallest_group),
     )
 
 
-def _alpha_under(
+def alpha_under(
     rule: str,
     answers: pd.DataFrame,
     group: pd.Series[bool],
@@ -250,10 +259,11 @@ def _alpha_under(
     A few persons outside the group would stand in the difference from the alpha of everyone, so they count as well.
     """
     answered = answers.notna().any(axis=1)
-    outside = int((answered & ~group).sum())
+    complete = answers.notna().all(axis=1)
+    outside = [int((of & ~group).sum()) for of in (answered, complete)]
     chosen = answers[group]
     alpha = None
-    if not 0 < outside < smallest_group:
+    if not any(0 < few < smallest_group for few in outside):
         alpha = Attempts(smallest_group=smallest_group).attempt(
             "cronbach_alpha",
             lambda: pm.cronbach_alpha(chosen, missing=missing, level=plan.level),

@@ -17,7 +17,7 @@ from toolkit import instruments
 from toolkit.errors import Code, DefinitionError
 from toolkit.instruments import Instrument
 from toolkit.reporting import narrative, write_validation_report
-from toolkit.reporting.tables import Table, shown
+from toolkit.reporting.table import Table, shown
 from toolkit.reporting.validation_report import report_language, validation_report_files, validation_work
 from toolkit.storage.response_files import read_responses
 from toolkit.validation import InputFile, RunCancelledError, ValidationPlan, ValidationRun, validate
@@ -123,6 +123,23 @@ def test_tables_hold_the_numbers_of_the_run_in_full(run: ValidationRun, folder: 
     for item, found in results["items"].items():
         for code, count in found["distribution"].items():
             assert int(counts[item][code]) == count
+
+
+def test_every_coefficient_stands_side_by_side_and_with_its_formula(
+    run: ValidationRun, page: str, folder: Path
+) -> None:
+    wide = pd.read_csv(folder / "tables" / "reliability_side_by_side.csv", index_col="coefficient")
+    long = pd.read_csv(folder / "tables" / "coefficients.csv").set_index(["scale", "coefficient"])
+    assert list(wide.columns) == list(run.scales)
+    for code, scale in run.scales.items():
+        assert len(scale.coefficients) == len(wide) == 20
+        for line in scale.coefficients:
+            row = long.loc[(code, line.name)]
+            assert row["estimate"] == line.estimate == wide.loc[row["of"], code]
+            assert (row["formula"], row["n_persons"]) == (line.formula, line.n_persons)
+    assert "<caption>Reliability: every coefficient side by side</caption>" in page
+    assert "<details><summary>Table: Reliability coefficients with their intervals and formulas" in page
+    assert run.scales["TB"].coefficients[-1].formula in page
 
 
 def test_the_criteria_for_the_number_of_factors_stand_side_by_side(run: ValidationRun, page: str, folder: Path) -> None:

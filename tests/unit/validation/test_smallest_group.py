@@ -121,6 +121,31 @@ def test_a_few_people_cannot_be_found_as_the_difference_of_two_alphas(eomhs: Ins
     assert np.isnan(lines["listwise"].estimate)
 
 
+def test_a_few_people_cannot_be_found_as_the_difference_of_two_coefficients(eomhs: Instrument) -> None:
+    frame = answers(eomhs, 40)
+    frame.loc["p0":"p9", "CI1"] = np.nan
+
+    def found() -> dict[str, int]:
+        run = protected(eomhs, frame)
+        assert [absent.scale for absent in run.not_computed if absent.statistic == "measurement_error"] == hidden
+        return {line.name: line.n_persons for line in run.scales["CI"].coefficients}
+
+    hidden: list[str] = []
+    assert found()["standard_error"] == 30
+    frame.loc["p9", "CI1"] = 3
+    hidden = ["CI"]
+    assert set(found().values()) == {40}
+    assert "standard_error" not in found()
+    # Nine people answered every item of the scale.
+    for item, first, last in (("CI1", 0, 9), ("CI2", 10, 19), ("CI3", 20, 30)):
+        frame.loc[f"p{first}" : f"p{last}", item] = np.nan
+    assert "standard_error" not in found()
+    files = validation_report_files(protected(eomhs, frame))
+    rows = files["tables/coefficients.csv"].splitlines()
+    assert any(row.startswith("TB,standard_error") for row in rows)
+    assert not any(row.startswith("CI,standard_error") for row in rows)
+
+
 def test_the_files_say_what_is_protected_and_hold_no_unit(eomhs: Instrument) -> None:
     frame = answers(eomhs, 40).assign(unit=["Team Hidden"] * 3 + ["Team Large"] * 37, language="en")
     frame.loc["p9":, "HB2"] = np.nan

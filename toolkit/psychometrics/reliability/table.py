@@ -104,6 +104,9 @@ _OMEGA = (
     ),
 )
 _GUTTMAN = tuple(_Column(name=name, attribute=name, interval=True) for name in ("lambda2", "lambda4", "lambda6"))
+_STANDARDIZED_GUTTMAN = tuple(
+    _Column(name=f"standardized_{name}", attribute=name) for name in ("lambda2", "lambda4", "lambda6")
+)
 _BOUND = (_Column(name="greatest_lower_bound", attribute="estimate"),)
 _SPLIT = (_Column(name="split_half", attribute="spearman_brown", interval=True),)
 _ERROR = (
@@ -123,6 +126,7 @@ def reliability_table(
     scales: Mapping[str, Sequence[str]],
     *,
     ordinal: bool = True,
+    standard_error: bool = True,
     interval: OnRequest = "none",
     n_bootstrap: int = 1000,
     missing: Missing = "listwise",
@@ -141,6 +145,8 @@ def reliability_table(
         The items of each scale, two or more.
     ordinal : bool, default True
         Also compute ordinal alpha and categorical omega, which take the codes as ordered answers.
+    standard_error : bool, default True
+        Also compute the standard error of measurement and the minimal detectable change, from complete persons only.
     interval : {"none", "bootstrap"}, default "none"
         Whether the lambdas get bootstrap limits; the other intervals are formulas.
     n_bootstrap : int, default 1000
@@ -206,8 +212,13 @@ def reliability_table(
         ),
         (_BOUND, lambda answers: greatest_lower_bound(answers, missing=missing)),
         (_SPLIT, lambda answers: split_half(answers, missing=missing, level=level)),
-        (_ERROR, lambda answers: measurement_error(answers, level=level)),
+        (
+            _STANDARDIZED_GUTTMAN,
+            lambda answers: guttman_lambdas(answers, standardized=True, missing=missing, rng=random),
+        ),
     ]
+    if standard_error:
+        families.append((_ERROR, lambda answers: measurement_error(answers, level=level)))
     if ordinal:
         families += [
             (_ORDINAL_ALPHA, lambda answers: ordinal_alpha(answers, missing=missing, level=level)),
@@ -224,12 +235,13 @@ def reliability_table(
         counts[scale] = {"n_persons": used, "n_items": answers.shape[1], "n_dropped": len(answers) - used}
         for columns, compute in families:
             found = _lines(columns, compute, answers, warnings, scale)
-            lines.extend({"scale": scale, **line, "n_persons": used} for line in found)
+            lines.extend({"scale": scale, "n_persons": used, **line} for line in found)
     order = ["scale", "coefficient", "estimate", "low", "high", "interval", "n_persons", "formula"]
     coefficients = pd.DataFrame(lines)[order]
     options = {
         "scales": {scale: list(named) for scale, named in scales.items()},
         "ordinal": ordinal,
+        "standard_error": standard_error,
         "interval": interval,
         "n_bootstrap": n_bootstrap,
         "missing": missing,
@@ -271,6 +283,7 @@ def _lines(
             "low": float("nan") if limits is None else limits.low,
             "high": float("nan") if limits is None else limits.high,
             "interval": "none" if limits is None else limits.method,
+            **({} if found is None else {"n_persons": found.n_persons}),
             "formula": column.formula or ("not computed" if found is None else found.method),
         }
 

@@ -20,6 +20,7 @@ def test_every_number_is_that_of_its_own_function(answers: pd.DataFrame) -> None
     for scale, items in SCALES.items():
         row, frame = result.table.loc[scale], answers[items]
         alpha, omega = pm.cronbach_alpha(frame), pm.composite_omega(frame)
+        standardized = pm.guttman_lambdas(frame, standardized=True)
         lambdas, error = pm.guttman_lambdas(frame), pm.measurement_error(frame)
         expected = {
             "alpha": alpha.estimate,
@@ -36,6 +37,9 @@ def test_every_number_is_that_of_its_own_function(answers: pd.DataFrame) -> None
             "lambda2": lambdas.lambda2,
             "lambda4": lambdas.lambda4,
             "lambda6": lambdas.lambda6,
+            "standardized_lambda2": standardized.lambda2,
+            "standardized_lambda4": standardized.lambda4,
+            "standardized_lambda6": standardized.lambda6,
             "greatest_lower_bound": pm.greatest_lower_bound(frame).estimate,
             "split_half": pm.split_half(frame).spearman_brown,
             "standard_error": error.standard_error,
@@ -66,6 +70,18 @@ def test_the_lambdas_get_limits_on_request_and_ordinal_ones_can_be_left_out(answ
     assert (result.table["lambda6_low"] < result.table["lambda6"]).all()
     assert "categorical_omega" not in result.table
     assert "lambda6_low" not in pm.reliability_table(answers, SCALES, rng=1).table
+
+
+def test_what_uses_complete_persons_counts_them_and_can_be_left_out(answers: pd.DataFrame) -> None:
+    frame = answers.copy()
+    frame.iloc[:15, 0] = np.nan
+    long = pm.reliability_table(frame, SCALES, missing="pairwise", rng=1).coefficients
+    counts = long[long["scale"] == "one"].set_index("coefficient")["n_persons"]
+    complete = ["standard_error", "minimal_detectable_change"]
+    assert set(counts[complete]) == {385}
+    assert set(counts.drop(complete)) == {400}
+    without = pm.reliability_table(frame, SCALES, missing="pairwise", standard_error=False, rng=1).coefficients
+    assert set(long["coefficient"]) - set(without["coefficient"]) == set(complete)
 
 
 def test_what_a_scale_lacks_is_nan_and_told_with_its_name(answers: pd.DataFrame) -> None:
