@@ -110,8 +110,14 @@ def explore(
     )
     retention = attempts.attempt(
         "retention",
+        # Without comparison data, which take longer than all the rest of a validation.
         lambda: pm.retention(
-            answers, n_datasets=plan.n_datasets, missing=plan.missing, rng=plan.seed, between=attempts.check
+            answers,
+            n_datasets=plan.n_datasets,
+            missing=plan.missing,
+            comparison=False,
+            rng=plan.seed,
+            between=attempts.check,
         ),
         n_behind=min(n, n_behind(answers, "listwise")),
     )

@@ -44,6 +44,12 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.kaiser_meyer_olkin(answers),
         pm.bartlett_sphericity(answers),
         pm.parallel_analysis(answers, n_datasets=20, rng=1),
+        pm.map_test(answers),
+        pm.empirical_kaiser_criterion(answers),
+        pm.hull(answers, n_datasets=20, rng=1),
+        pm.comparison_data(answers, n_samples=20, n_population=1000, rng=1),
+        pm.nest(answers, n_datasets=20, rng=1),
+        pm.retention(answers, n_datasets=20, comparison=False, rng=1),
         pm.efa(answers, n_factors=2, rng=1),
         pm.efa(answers, n_factors=2, rng=1).bootstrap(20, rng=1),
     ]

@@ -83,7 +83,7 @@ def test_every_number_has_its_n_method_and_interval(
     assert rules == {"pairwise": 260, "listwise": 240, "pairwise_without_structural": 240}
     assert results["structure"]["parallel_analysis"]["n_factors"] == 6
     retention = results["structure"]["retention"]
-    assert len(retention["table"]) == sum(retention["counts"].values()) == 10
+    assert len(retention["table"]) == sum(retention["counts"].values()) == 9
     assert retention["smallest"] <= 6 <= retention["largest"]
     assert all(line["agrees"] for line in results["replication"])
     assert len(results["replication"]) == 6 * 3 + 1 + 31 + 1 + 31

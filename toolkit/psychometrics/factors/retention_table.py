@@ -100,6 +100,7 @@ def retention(
     n_datasets: int | None = None,
     n_persons: int | None = None,
     missing: Missing = "listwise",
+    comparison: bool = True,
     rng: Rng = None,
     between: Callable[[], None] | None = None,
 ) -> RetentionResult:
@@ -124,6 +125,8 @@ def retention(
         Says that ``df`` is a correlation matrix, and from how many persons.
     missing : {"listwise", "pairwise"}, default "listwise"
         The missing rule; comparison data use complete persons in any case.
+    comparison : bool, default True
+        Whether comparison data are among the criteria; they take most of the time.
     rng : int, Generator or None
         Seed or generator; None draws a seed, which is kept in ``provenance``.
     between : callable, optional
@@ -191,7 +194,8 @@ def retention(
         {"hull, CAF": "n_factors", "hull, CFI": "n_factors_cfi", "hull, RMSEA": "n_factors_rmsea"},
         lambda: hull(df, n_factors_max=upper, **given, **simulated),
     )
-    rows.add({"comparison data": "n_factors"}, lambda: _comparison(df, n_persons, random, between))
+    if comparison:
+        rows.add({"comparison data": "n_factors"}, lambda: _comparison(df, n_persons, random, between))
     rows.add(
         {"NEST": "n_factors"},
         lambda: nest(
@@ -203,8 +207,9 @@ def retention(
             between=between,
         ),
     )
+    asked = [criterion for criterion in TENDENCIES if criterion in rows.numbers]
     table = pd.DataFrame(
-        {"n_factors": rows.numbers, "tendency": TENDENCIES, "method": rows.methods}, index=list(TENDENCIES)
+        {"n_factors": rows.numbers, "tendency": TENDENCIES, "method": rows.methods}, index=asked
     ).rename_axis("criterion")
     kept = table["n_factors"].dropna()
     counts = kept.astype(int).value_counts().sort_index().rename("criteria").rename_axis("n_factors")
@@ -218,9 +223,9 @@ def retention(
         n_persons=found.n_persons,
         n_items=found.n_items,
         n_dropped=found.n_dropped,
-        method=f"ten criteria for the number of factors, {found.method}",
+        method=f"{len(table)} criteria for the number of factors, {found.method}",
         warnings=tuple(rows.warnings),
-        provenance=provenance("retention", {"n_datasets": n_datasets, **given}, seed=seed),
+        provenance=provenance("retention", {"n_datasets": n_datasets, "comparison": comparison, **given}, seed=seed),
     )
 
 

@@ -123,3 +123,15 @@ def numbers(*kept: float) -> pd.Series:
 )
 def test_the_reading_names_agreement_and_spread(kept: tuple[float, ...], expected: str) -> None:
     assert in_words(numbers(*kept)) == expected
+
+
+def test_comparison_data_can_be_left_out(answers: pd.DataFrame) -> None:
+    whole, quick = (
+        pm.retention(answers, n_datasets=20, rng=1),
+        pm.retention(answers, n_datasets=20, comparison=False, rng=1),
+    )
+    assert list(quick.n_factors.index) == [name for name in whole.n_factors.index if name != "comparison data"]
+    unchanged = quick.n_factors.drop("NEST")
+    pd.testing.assert_series_equal(unchanged, whole.n_factors[unchanged.index])
+    assert quick.method.startswith("9 criteria")
+    assert "comparison" not in quick.reading
