@@ -1,35 +1,22 @@
-"""Coverage of the intervals of an exploratory factor analysis: bootstrap, information and sandwich.
-
-``cells()`` lists the design; each cell's ``replicate`` draws one sample and says which intervals hold the truth.
-"""
+"""Coverage of the intervals of an exploratory factor analysis: bootstrap, information and sandwich."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from coverage_study import Study
 
 from toolkit import psychometrics as pm
 
 LOADINGS = np.array([[0.8, 0], [0.7, 0.1], [0.6, 0], [0.5, 0.2], [0, 0.7], [0.1, 0.6], [0, 0.8], [0.2, 0.5]])
 PHI = np.array([[1.0, 0.4], [0.4, 1.0]])
 ITEMS = [f"x{number}" for number in range(1, 9)]
-SIZES = (200, 500, 1000)
+SIZES = (200, 500)
 NOMINAL = 0.95
 Z = 1.959963984540054
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One cell of the design: the kind of answers, persons, extraction, and the function that draws once."""
-
-    answers: str
-    n_persons: int
-    method: str
-    replicate: Callable[[np.random.Generator], Mapping[str, bool]]
 
 
 def population() -> pd.DataFrame:
@@ -91,11 +78,17 @@ def replication(answers: str, n_persons: int, method: Any, n_bootstrap: int = 50
     return replicate
 
 
-def cells() -> list[Cell]:
+def studies() -> list[Study]:
     """Return the cells of the design."""
     return [
-        Cell(answers=answers, n_persons=n, method=method, replicate=replication(answers, n, method))
+        Study(
+            family="Factor analysis of eight items, two factors, ML, oblimin",
+            name=f"factor-intervals-{answers}-{n}".replace(" ", "_"),
+            design=(answers, str(n)),
+            columns=("answers", "persons"),
+            nominal="95 % of the intervals hold the value of the population's own solution",
+            replicate=replication(answers, n, "ml"),
+        )
         for answers in ("normal", "heavy tails")
         for n in SIZES
-        for method in ("ml", "minres")
     ]

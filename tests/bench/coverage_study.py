@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "build" / "coverage"
-MODULES = ("coverage_of_reliability", "retention_hit_rates")
+MODULES = ("coverage_of_reliability", "coverage_efa", "retention_hit_rates")
 KEPT_EVERY = 25
 """Replications between two writes of the file."""
 
@@ -145,12 +145,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the studies asked for and show or write their tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=1000)
-    parser.add_argument("--only", default="", help="studies whose name holds this text")
+    parser.add_argument("--only", nargs="+", default=[""], help="studies whose name holds one of these texts")
     parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--write", type=Path, help="page whose tables are replaced")
     given = parser.parse_args(arguments)
     studies = [study for module in MODULES for study in import_module(module).studies()]
-    chosen = [study for study in studies if given.only in study.name]
+    chosen = [study for study in studies if any(text in study.name for text in given.only)]
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), refresh_per_second=1
     )
