@@ -40,10 +40,9 @@ class Answers:
 
 
 def frozen_waves(instrument: str) -> tuple[Wave, ...]:
-    """Return the waves of one questionnaire version that have ended."""
-    return tuple(
-        wave for wave, *_ in services().waves.all() if wave.instrument == instrument and wave.status == "frozen"
-    )
+    """Return the waves of one questionnaire version that have ended, the newest first."""
+    every = (wave for wave, _ in reversed(services().waves.all()))
+    return tuple(wave for wave in every if wave.instrument == instrument and wave.status == "frozen")
 
 
 def answers_of_wave(instrument: Instrument, wave_id: str) -> Answers:

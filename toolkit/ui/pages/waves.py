@@ -27,7 +27,7 @@ def show() -> None:
     every = services().waves.all()
     if not every:
         st.info(say["staff_none"])
-    for wave, taking_part in every:
+    for wave, taking_part in reversed(every):
         with st.container(border=True):
             _wave(wave, taking_part, say, language)
 
