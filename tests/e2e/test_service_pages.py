@@ -40,17 +40,12 @@ def open_page(page: Page, server: AppServer, address: str) -> None:
     page.goto(f"{server.url}/{address}")
     page.locator(".eot-say").wait_for()
     page.locator(CHART).first.locator("canvas, svg").first.wait_for()
-    wait_until_drawn(page)
-
-
-def wait_until_drawn(page: Page) -> None:
-    """Wait until the server has sent the whole page: a list that opens before that closes again."""
-    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    Walker(page).wait_until_drawn()
 
 
 def choose(page: Page, key: str, option: str) -> None:
     """Open a list and choose; a list closes when the charts above it grow, and is then opened again."""
-    wait_until_drawn(page)
+    Walker(page).wait_until_drawn()
     box = page.locator(f".st-key-{key}").get_by_role("combobox")
     wanted = page.get_by_role("option", name=option, exact=True)
     for _ in range(10):
@@ -153,6 +148,7 @@ def numbers_in(wire: bytes) -> NDArray[np.float64]:
 def test_what_is_saved_is_what_is_shown(server: AppServer, page: Page) -> None:
     open_page(page, server, "overview")
     page.locator("summary").filter(has_text="Units: Health benefit of work, Autumn 2026").click()
+    expect(page.locator(".st-key-csv-units button")).to_be_visible()
     with page.expect_download() as table:
         page.locator(".st-key-csv-units button").click()
     saved = pd.read_csv(table.value.path()).set_index("group")

@@ -18,11 +18,16 @@ class Walker:
 
     # --- reading
 
+    def wait_until_drawn(self) -> None:
+        """Wait until the server has sent the whole page; before that, parts of it come and go."""
+        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
     def question(self, code: str) -> Locator:
         return self.page.locator(f'[class*="st-key-question-"][class$="-{code}"], [class*="-{code} "]').first
 
     def questions(self) -> list[str]:
         """Return the codes of the questions on the page, in their order."""
+        self.wait_until_drawn()
         classes = self.page.locator('[class*="st-key-question-"]').evaluate_all("all => all.map(one => one.className)")
         return [re.search(r"st-key-question-\d+-(\w+)", name).group(1) for name in classes]
 
@@ -66,6 +71,7 @@ class Walker:
         before = self.heading()
         self.page.locator(f".st-key-{button} button").click()
         expect(self.page.locator("#page-heading")).not_to_have_text(before)
+        self.wait_until_drawn()
         return self.heading()
 
     def place(self) -> tuple[int, int]:

@@ -43,7 +43,7 @@ def show_table(table: Table, say: dict[str, str], *, key: str, is_open: bool = F
         _rows(table)
         st.download_button(
             say["figure_save_table"],
-            table.to_csv,
+            _as_csv(table),
             file_name=f"{table.name}.csv",
             mime="text/csv",
             on_click="ignore",
@@ -66,6 +66,11 @@ def _legend(legend: tuple[tuple[str, str], ...]) -> None:
 
 def _rows(table: Table) -> None:
     st.html(_as_html(table))
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def _as_csv(table: Table) -> str:
+    return table.to_csv()
 
 
 @lru_cache(maxsize=TABLES_KEPT)
