@@ -86,7 +86,10 @@ $(DEMO)/report/report.html: $(DEMO_DATA)/responses.csv $(VENV)/setup.stamp $(she
 	@touch $@
 
 test: browser ## Run the whole test suite with coverage printed.
-	$(BIN)/python -m pytest -m "not bench" -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -m "not bench and not e2e" -n $(WORKERS) --dist loadfile --cov --cov-report= $(PYTEST_OPTIONS)
+	@# Browser tests have the machine to themselves: a person's browser does not share it with a thousand other tests.
+	$(BIN)/python -m pytest -m e2e tests/e2e --cov --cov-append --cov-report=term $(PYTEST_OPTIONS) \
+		|| { code=$$?; [ -n "$(PYTEST_OPTIONS)" ] && [ $$code = 5 ]; }
 
 lint: dev ## Check style and format with ruff.
 	$(BIN)/python -m ruff check .

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import Browser, Download, Page, WebSocket, expect
 from playwright.sync_api import Error as BrowserError
 from typer.testing import CliRunner
 
@@ -145,19 +145,29 @@ def numbers_in(wire: bytes) -> NDArray[np.float64]:
     return np.unique(found[(found > 0) & (found < 100)])
 
 
+def saved_file(page: Page, key: str) -> Download:
+    """Press a button that saves, with the keyboard: charts that still grow move it away from under a mouse."""
+    button = page.locator(f".st-key-{key} button")
+    for _ in range(6):
+        try:
+            with page.expect_download(timeout=8_000) as download:
+                button.focus()
+                page.keyboard.press("Enter")
+        except BrowserError:
+            Walker(page).wait_until_drawn()
+        else:
+            return download.value
+    raise AssertionError(f"nothing was saved by {key}")
+
+
 def test_what_is_saved_is_what_is_shown(server: AppServer, page: Page) -> None:
     open_page(page, server, "overview")
     page.locator("summary").filter(has_text="Units: Health benefit of work, Autumn 2026").click()
-    expect(page.locator(".st-key-csv-units button")).to_be_visible()
-    with page.expect_download() as table:
-        page.locator(".st-key-csv-units button").click()
-    saved = pd.read_csv(table.value.path()).set_index("group")
+    saved = pd.read_csv(saved_file(page, "csv-units").path()).set_index("group")
     assert len(saved) == 20
     assert saved.loc["Youth team 20"].isna().all()
     assert saved.loc["Community team 17", "n"] >= 5
-    with page.expect_download() as picture:
-        page.locator(".st-key-svg-units button").click()
-    svg = picture.value.path().read_text(encoding="utf-8")
+    svg = saved_file(page, "svg-units").path().read_text(encoding="utf-8")
     assert svg.startswith("<svg")
     assert "Community team 17" in svg
     assert "Not shown: too few answers or none" in svg
