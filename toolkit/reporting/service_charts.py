@@ -11,8 +11,6 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from toolkit.reporting.drawing import BLUE, GREY, ORANGE, Draft, data, fills, stacked_bars, unchecked
 from toolkit.reporting.service_tables import changes_of, of_group, records, shares_of, units_of
 
@@ -344,7 +342,7 @@ def _interval(low: float, high: float, labels: Labels) -> str:
 def _percent(shares: Sequence[float], labels: Labels, *, upper: bool) -> str:
     half = len(shares) // 2
     part = shares[-half:] if upper else shares[:half]
-    return labels.level(float(pd.Series(part, dtype="float64").sum()))
+    return labels.level(float(sum(part)))
 
 
 def _tooltips(labels: Labels, level: float, fields: Mapping[str, str]) -> list[alt.Tooltip]:

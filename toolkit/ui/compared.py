@@ -151,13 +151,14 @@ def _compared(key: _Key) -> Compared:
 
 def _rates(key: _Key, order: tuple[str, ...]) -> ResponseRates | None:
     """Return the response rates of units of which it is known how many were invited."""
-    rows = [
-        (wave.id, place.service.id, one.unit_id, one.n_invited, one.n_submitted)
-        for wave, places in key.waves
-        for place in places
-        for one in key.services.waves.participation(wave.id)
-        if one.unit_id in {unit.id for unit in place.units} and one.n_invited
-    ]
+    rows = []
+    for wave, places in key.waves:
+        service_of = {unit.id: place.service.id for place in places for unit in place.units}
+        rows += [
+            (wave.id, service_of[one.unit_id], one.unit_id, one.n_invited, one.n_submitted)
+            for one in key.services.waves.participation(wave.id)
+            if one.unit_id in service_of and one.n_invited
+        ]
     if not rows:
         return None
     counts = pd.DataFrame(rows, columns=["wave", "service", "unit", "invited", "submitted"])
