@@ -1,0 +1,1 @@
+"""Confirmatory factor models: what is stated, fitted, tested and compared."""
