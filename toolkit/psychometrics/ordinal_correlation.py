@@ -208,11 +208,10 @@ def polychoric(
     R, smallest, was_smoothed, matrix_warnings = smoothed(R, smooth)
     covariance, errors = None, None
     if acov is not None:
-        codes = None if encoded is None or acov == "diagonal" else kept_codes(encoded, found, missing)
+        codes = None if encoded is None or acov == "diagonal" else _kept_codes(encoded, found, missing)
         covariance, variance = _covariance(found, tau, rho, codes)
         errors = _frame(np.sqrt(symmetric(variance, np.zeros(found.n_items))), found.items)
-    used = found.tables > 0
-    offered = offered_cells(found.n_categories, used.shape[1])
+    empty = unused_cells(found)
     n_pairs = found.n_pairs
     options = {"missing": missing, "empty_cells": empty_cells, "acov": acov, "smooth": smooth}
     return PolychoricResult(
@@ -223,7 +222,7 @@ def polychoric(
         acov=covariance,
         n_pairs=_frame(n_pairs, found.items),
         n_smallest_pair=int(n_pairs.min()),
-        empty_cells=_frame(symmetric((offered & ~used).sum(axis=(1, 2)), np.zeros(found.n_items)), found.items),
+        empty_cells=_frame(symmetric(empty.sum(axis=(1, 2)), np.zeros(found.n_items)), found.items),
         empty_rows=_frame(_empty_rows(found), found.items),
         smallest_eigenvalue=smallest,
         smoothed=was_smoothed,
@@ -232,7 +231,7 @@ def polychoric(
         n_items=found.n_items,
         n_dropped=found.n_dropped,
         method=f"polychoric correlation, two-step maximum likelihood, empty cells: {empty_cells}, {missing}",
-        warnings=(*table_warnings(found, counts, offered & ~used, ending), *matrix_warnings),
+        warnings=(*table_warnings(found, counts, empty, ending), *matrix_warnings),
         provenance=provenance("polychoric", options),
     )
 
@@ -244,10 +243,10 @@ def polychoric_matrix(counts: ResponseCounts, *, missing: Missing = "listwise") 
 
 
 def estimated(
-    counts: ResponseCounts, missing: Missing, empty_cells: EmptyCells
+    counts: ResponseCounts, missing: Missing, empty_cells: EmptyCells, *, minimum_items: int = 2
 ) -> tuple[PairTables, Array, Array, Counts]:
     """Return the tables that are used, thresholds, correlations, and how the estimation of each ended."""
-    found = usable_tables(counts, missing=missing)
+    found = usable_tables(counts, missing=missing, minimum_items=minimum_items)
     tau = _thresholds(found)
     tables = _filled(found, empty_cells)
     rho, ending = np.empty(tables.shape[0]), np.empty(tables.shape[0], dtype=np.int64)
@@ -281,7 +280,7 @@ def _filled(found: PairTables, rule: EmptyCells) -> Array:
     tables = found.tables.astype(np.float64)
     if rule == "none":
         return tables
-    offered = offered_cells(found.n_categories, tables.shape[1])
+    offered = _offered_cells(found.n_categories, tables.shape[1])
     if rule == "add_half":
         return np.where(offered & (tables == 0.0), 0.5, tables)
     square = offered.sum(axis=(1, 2)) == 4
@@ -296,11 +295,16 @@ def _filled(found: PairTables, rule: EmptyCells) -> Array:
     return tables
 
 
-def offered_cells(n_categories: Counts, width: int) -> Any:
+def _offered_cells(n_categories: Counts, width: int) -> Any:
     """Return which cells of the padded tables belong to the two items, shape (n_pairs, K, K)."""
     first, second = pairs(n_categories.size)
     used = np.arange(width) < n_categories[:, None]
     return used[first][:, :, None] & used[second][:, None, :]
+
+
+def unused_cells(found: PairTables) -> Any:
+    """Return which combinations of used codes nobody gave, shape (n_pairs, K, K)."""
+    return _offered_cells(found.n_categories, found.tables.shape[1]) & (found.tables == 0)
 
 
 def _empty_rows(found: PairTables) -> Counts:
@@ -311,7 +315,7 @@ def _empty_rows(found: PairTables) -> Counts:
     return rows
 
 
-def kept_codes(encoded: Encoded, found: PairTables, missing: Missing) -> Bytes:
+def _kept_codes(encoded: Encoded, found: PairTables, missing: Missing) -> Bytes:
     """Return the codes of the persons used, as positions among the used categories."""
     answered = encoded.codes != MISSING
     keep = answered.all(axis=0) if missing == "listwise" else answered.any(axis=0)
@@ -424,6 +428,7 @@ def _unused(used: Array, counted: Array) -> Array:
 
 
 def first_of(names: list[str], mask: Any) -> str:
+    """Return the first names at which the mask is true, and how many more there are."""
     found = [name for name, hit in zip(names, mask, strict=True) if hit]
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return "; ".join(found[:_NAMED]) + more
