@@ -29,9 +29,7 @@ def frames() -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.parametrize("case", ["complete", "pairwise", "one"])
-def test_mixed_moments(
-    case: str, frames: dict[str, pd.DataFrame], reference: dict[str, Any], compare: Compare
-) -> None:
+def test_mixed_moments(case: str, frames: dict[str, pd.DataFrame], reference: dict[str, Any], compare: Compare) -> None:
     frame, theirs = frames[case], reference[case]
     missing: Any = "pairwise" if case == "pairwise" else "listwise"
     found = mixed_moments(

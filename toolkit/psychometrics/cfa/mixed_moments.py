@@ -34,7 +34,6 @@ from toolkit.psychometrics.ordinal_correlation import (
 
 _BLOCK = 2048
 _PERFECT = 1e-10
-_SINGULAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -156,7 +155,8 @@ def mixed_moments(
     Warns
     -----
     STA_EMPTY_CELL, STA_EMPTY_CATEGORY, STA_PERFECT_CORRELATION, STA_NOT_CONVERGED, STA_UNDEFINED
-        In ``warnings``. A perfect correlation, and a continuous variable with two values only, have NaN in Gamma.
+        In ``warnings``. A perfect correlation, and a continuous variable with two values only, have NaN in Gamma, and
+        STA_UNDEFINED names their statistics.
 
     Notes
     -----
@@ -231,20 +231,18 @@ def mixed_moments(
     thresholds = tuple(row[: size - 1].copy() for row, size in zip(tau, found.n_categories, strict=True))
     warnings = table_warnings(found, counts, unused_cells(found), ordinal_ending)
     warnings += _pair_warnings(variables, names, ending)
-    matrix = None
-    if gamma:
-        influence_of_moments, singular = _influence_of_moments(z)
-        matrix = n * _asymptotic_covariance(variables, influence_of_moments)
-        alone = [names[i] for i in variables.at_continuous[singular]]
-        if alone:
-            warnings.append(undefined("Gamma of " + ", ".join(alone), "A continuous variable has two values only."))
+    labels = _names(names, flags, found.n_categories)
+    matrix = n * _asymptotic_covariance(variables) if gamma else None
+    if matrix is not None and (lost := np.isnan(np.diag(matrix))).any():
+        why = "The information is singular: a perfect correlation, or a continuous variable with two values only."
+        warnings.append(undefined(f"Gamma of {first_of(list(labels), lost)}", why))
     return MixedMoments(
         thresholds=thresholds,
         means=centre,
         variances=scale**2,
         correlation=correlation,
         covariance=covariance,
-        names=_names(names, flags, found.n_categories),
+        names=labels,
         statistics=_statistics(thresholds, centre, covariance, flags),
         gamma=matrix,
         items=names,
@@ -404,23 +402,23 @@ def _statistics(thresholds: tuple[Array, ...], means: Array, covariance: Array, 
     return np.concatenate([*first, np.diag(covariance)[~flags], covariance[pairs(flags.size)]])
 
 
-def _influence_of_moments(z: Array) -> tuple[Array, Flags]:
-    """Return each person's influence on mean and variance of z, shape (2, n_continuous, n), and where there is none.
+def _influence_of_moments(z: Array) -> Array:
+    """Return each person's influence on mean and variance of z, shape (2, n_continuous, n); NaN for two values.
 
-    The scores are ``z`` and ``(z^2 - 1) / 2``; their cross-products are inverted variable by variable.
+    The scores are ``z`` and ``(z^2 - 1) / 2``; the inverse of their cross-products is applied by way of the part of the
+    second that the first does not explain, which is 0 where z has two values.
     """
-    scores = np.nan_to_num(np.stack([z, 0.5 * (z**2 - 1.0)]))
-    A = np.einsum("acn,bcn->cab", scores, scores)
-    determinant = A[:, 0, 0] * A[:, 1, 1] - A[:, 0, 1] ** 2
-    singular: Flags = determinant <= _SINGULAR * A[:, 0, 0] ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scores = scores / np.where(singular, np.nan, determinant)[:, None]
-    of_mean = A[:, 1, 1, None] * scores[0] - A[:, 0, 1, None] * scores[1]
-    of_variance = A[:, 0, 0, None] * scores[1] - A[:, 0, 1, None] * scores[0]
-    return np.stack([of_mean, of_variance]), singular
+    of_mean, of_variance = np.nan_to_num(z), np.nan_to_num(0.5 * (z**2 - 1.0))
+    total = (of_mean**2).sum(axis=1, keepdims=True)
+    cross = (of_mean * of_variance).sum(axis=1, keepdims=True)
+    rest = of_variance - cross / total * of_mean
+    low, high = np.nanmin(z, axis=1, keepdims=True), np.nanmax(z, axis=1, keepdims=True)
+    two = ((z == low) | (z == high) | np.isnan(z)).all(axis=1, keepdims=True)
+    of_variance = rest / np.where(two, np.nan, (rest**2).sum(axis=1, keepdims=True))
+    return np.stack([(of_mean - cross * of_variance) / total, of_variance])
 
 
-def _asymptotic_covariance(variables: _Variables, moments: Array) -> Array:
+def _asymptotic_covariance(variables: _Variables) -> Array:
     """Return the sum over persons of the outer products of their influences on all statistics."""
     found, tau, z, rho, pearson = variables.found, variables.tau, variables.z, variables.polyserial, variables.pearson
     thresholds, of_pairs, _ = influences(found, tau, variables.ordinal)
@@ -428,6 +426,9 @@ def _asymptotic_covariance(variables: _Variables, moments: Array) -> Array:
     polyserial_information(z, variables.codes, tau, found.n_categories, rho, information)
     of_pearson = np.empty((pearson.size, 5))
     pearson_information(z, pearson, of_pearson)
+    for sums in (information, of_pearson):
+        sums[sums[..., 0] == 0.0] = np.nan
+    moments = _influence_of_moments(z)
     places = _places(variables)
     units = _units(variables)
     n_ordinal = int(found.n_categories.sum()) - found.n_items + variables.ordinal.size
@@ -490,7 +491,7 @@ def _pair_warnings(variables: _Variables, names: Sequence[str], ending: Counts) 
     """Say which correlations with continuous variables are perfect, and which were not found."""
     o, c = variables.at_ordered, variables.at_continuous
     first, second = pairs(c.size)
-    mixed = [f"{names[i]} and {names[j]}" for i in c for j in o]
+    mixed = [f"{names[min(i, j)]} and {names[max(i, j)]}" for i in c for j in o]
     both = mixed + [f"{names[c[i]]} and {names[c[j]]}" for i, j in zip(first, second, strict=True)]
     of_pearson = np.where(np.abs(variables.pearson) >= 1.0, AT_BOUND, CONVERGED)
     states = np.concatenate([ending.ravel(), of_pearson])
