@@ -16,6 +16,8 @@ WEAK = 0.3
 LOADING, CORRELATION, RESIDUAL, RESIDUAL_COVARIANCE, DISTURBANCE = (
     "loading", "correlation", "residual", "residual_covariance", "disturbance")  # fmt: skip
 _JUST_ABOVE_ONE = 1.0 + 1e-8
+_SMALLEST_ERROR = 1e-10
+"""A standard error below this is rounding: the value is fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +134,15 @@ def model_graph(standardized: pd.DataFrame, *, group: str | None = None) -> Mode
         if kind is None:
             left_out += row["op"] in {"~", "~~"} and row["lhs"] != row["rhs"] and not _fixed_to_zero(row)
         elif not _fixed_to_zero(row) or kind in {LOADING, RESIDUAL}:
+            estimated = _float(row.get("se")) > _SMALLEST_ERROR
             links[kind].append(
                 Link(
                     kind=kind,
                     source=str(row["lhs"]),
                     target=str(row["rhs"]),
                     estimate=_float(row["est"]),
-                    low=_float(row.get("ci_lower")),
-                    high=_float(row.get("ci_upper")),
+                    low=_float(row.get("ci_lower")) if estimated else math.nan,
+                    high=_float(row.get("ci_upper")) if estimated else math.nan,
                 )
             )
     return ModelGraph(
@@ -168,7 +171,7 @@ def _kind(row: Mapping[str, Any], factors: set[str], items: set[str], inner: set
 
 
 def _fixed_to_zero(row: Mapping[str, Any]) -> bool:
-    return row["est"] == 0 and not _float(row.get("se")) > 0
+    return row["est"] == 0 and not _float(row.get("se")) > _SMALLEST_ERROR
 
 
 def _float(value: Any) -> float:
@@ -221,14 +224,14 @@ def flag_sentences(
     impossible = [link for link in links if link.impossible]
     if impossible or not admissible:
         said.append(words["cfa_inadmissible"])
-    for link in impossible:
-        said.append(
-            words[f"cfa_impossible_{link.kind}"].format(
-                source=named(names, link.source),
-                target=named(names, link.target),
-                estimate=coefficient(link.estimate, language),
-            )
+    said += [
+        words[f"cfa_impossible_{link.kind}"].format(
+            source=named(names, link.source),
+            target=named(names, link.target),
+            estimate=coefficient(link.estimate, language),
         )
+        for link in impossible
+    ]
     if not admissible and not impossible:
         said.append(words["cfa_inadmissible_matrix"])
     return said

@@ -121,7 +121,7 @@ def _banner(flags: Sequence[str], width: float) -> tuple[str, float]:
     """Say over the picture why it cannot be read."""
     if not flags:
         return "", 0.0
-    lines = [line for flag in flags for line in wrapped(flag, width - 34, SMALL)]
+    lines = [line for flag in flags for line in wrapped(flag, width - 56, SMALL)]
     height = _LINE_OF_NOTES * len(lines) + 10
     text = "".join(
         written(26, 12 + _LINE_OF_NOTES * place, [line], size=SMALL, anchor="start", weight=600)
@@ -178,9 +178,9 @@ def _route(
     )
     thin = route.link.kind != LOADING or route.link.weak
     size = 3.5 if route.link.kind == RESIDUAL else 4.4 if thin else 5.5
-    heads = arrowhead(tuple(points[-1]), tuple(points[-1] - points[-3]), colour, size)
+    heads = arrowhead(points[-1], points[-1] - points[-3], colour, size)
     if route.link.kind not in {LOADING, RESIDUAL}:
-        heads += arrowhead(tuple(points[0]), tuple(points[0] - points[2]), colour, size)
+        heads += arrowhead(points[0], points[0] - points[2], colour, size)
     return f"<g><title>{clean(_told(route.link, words, language, names))}</title>{line}{heads}</g>"
 
 
@@ -197,7 +197,10 @@ def _label(route: Route, words: Mapping[str, str], language: str, names: Mapping
 def _node(node: Node, shape: str, names: Mapping[str, str] | None) -> str:
     paint = 'fill="currentColor" fill-opacity="0.07" stroke="currentColor" stroke-width="1.1"'
     if shape == "ellipse":
-        outline = f'<ellipse cx="{node.x:.1f}" cy="{node.y:.1f}" rx="{node.width / 2:.1f}" ry="{node.height / 2:.1f}" {paint}/>'
+        outline = (
+            f'<ellipse cx="{node.x:.1f}" cy="{node.y:.1f}" rx="{node.width / 2:.1f}" '
+            f'ry="{node.height / 2:.1f}" {paint}/>'
+        )
     else:
         outline = (
             f'<rect x="{node.left:.1f}" y="{node.y - node.height / 2:.1f}" width="{node.width:.1f}" '

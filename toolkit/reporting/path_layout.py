@@ -25,7 +25,7 @@ _GAP = 12.0
 _STUB, _BEND = 31.0, 34.0
 _LANE, _OUTER_LANE = 23.0, 32.0
 _RESIDUAL_WIDTH, _MARK_WIDTH = 40.0, 12.0
-_ENTRY = 10.0
+_ENTRY = 12.0
 _MARGIN = 6.0
 
 
@@ -114,9 +114,8 @@ def path_layout(
         Draw the residual variances of the items. They are left out where a general factor needs their place.
     """
     sides = _sides(graph)
-    arcs = [
-        link for link in (*graph.correlations, *graph.disturbances) if {link.source, link.target} <= set(sides.left)
-    ]
+    between = (*graph.correlations, *graph.disturbances)
+    arcs = [link for link in between if {link.source, link.target} <= set(sides.left)]
     correlated = {part for link in arcs for part in (link.source, link.target)}
     drawn = len(correlated) <= MOST_FACTORS
     arcs = arcs if drawn else []
@@ -163,9 +162,7 @@ def path_layout(
         *(_residual_routes(graph, items, language) if residuals else []),
         *_covariance_routes(graph, items, covariance_lane, beside, language),
     ]
-    apart = tuple(
-        link for link in (*graph.correlations, *graph.disturbances) if not {link.source, link.target} <= set(sides.left)
-    )
+    apart = tuple(link for link in between if not {link.source, link.target} <= set(sides.left))
     return _moved(
         Layout(
             width=width,
@@ -193,7 +190,7 @@ def _sides(graph: ModelGraph) -> _Sides:
             and len(set(own[other]) & set(own[factor])) >= SHARED * len(own[other])
             for other in graph.factors
         )
-        >= 2  # noqa: PLR2004 - a factor general to one other is that one with more items
+        >= 2
     ]
     owner: dict[str, str | None] = {}
     for factor in graph.factors:

@@ -30,8 +30,6 @@ _BROAD = frozenset("mwMW@%&\N{EM DASH}")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIGHT_INK, _DARK_INK = "#1b2430", "#e5e9ef"
 
-Points = Sequence[tuple[float, float]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
@@ -121,8 +119,9 @@ def curve(start: tuple[float, float], end: tuple[float, float], bend_start: floa
     n_points = max(8, int(math.dist(start, end) + abs(bend_start) + abs(bend_end)))
     t = np.linspace(0.0, 1.0, n_points)[:, None]
     p0, p3 = np.array(start), np.array(end)
-    p1, p2 = p0 + (bend_start, 0.0), p3 + (bend_end, 0.0)
-    return (1 - t) ** 3 * p0 + 3 * t * (1 - t) ** 2 * p1 + 3 * t**2 * (1 - t) * p2 + t**3 * p3
+    p1, p2 = p0 + np.array([bend_start, 0.0]), p3 + np.array([bend_end, 0.0])
+    points: np.ndarray = (1 - t) ** 3 * p0 + 3 * t * (1 - t) ** 2 * p1 + 3 * t**2 * (1 - t) * p2 + t**3 * p3
+    return points
 
 
 def line_path(points: np.ndarray, boxes: np.ndarray) -> str:
@@ -137,7 +136,7 @@ def line_path(points: np.ndarray, boxes: np.ndarray) -> str:
     """
     x, y = points[:, :1], points[:, 1:]
     hit = (x > boxes[:, 0]) & (x < boxes[:, 2]) & (y > boxes[:, 1]) & (y < boxes[:, 3])
-    free = ~hit.any(axis=1) if len(boxes) else np.ones(len(points), dtype=bool)
+    free = np.logical_not(hit.any(axis=1))
     runs = np.split(np.arange(len(points)), np.flatnonzero(np.diff(free)) + 1)
     return "".join(_one_line(points[run]) for run in runs if free[run[0]] and len(run) > 1)
 
@@ -153,10 +152,11 @@ def boxes_of(boxes: Iterable[Box]) -> np.ndarray:
     return np.array(rows, dtype=float).reshape(-1, 4)
 
 
-def arrowhead(tip: tuple[float, float], direction: tuple[float, float], colour: str, size: float = 5.5) -> str:
+def arrowhead(tip: Iterable[float], direction: Iterable[float], colour: str, size: float = 5.5) -> str:
     """Write a filled arrowhead with its tip at a point."""
-    length = math.hypot(*direction) or 1.0
-    dx, dy = direction[0] / length, direction[1] / length
+    along, down = direction
+    length = math.hypot(along, down) or 1.0
+    dx, dy = along / length, down / length
     x, y = tip
     half = size * 0.42
     corners = (

@@ -48,12 +48,12 @@ def solution(
             explained[item] = explained.get(item, 0.0) + value**2
     for part, share in explained.items():
         rows.append(row(part, "~~", part, (residuals or {}).get(part, 1 - share), group=group))
-    for factor in measured:
-        if factor not in explained:
-            rows.append(row(factor, "~~", factor, 1.0, se=math.nan, group=group))
-    for values in (correlations or {}, covariances or {}):
-        for (one, other), value in values.items():
-            rows.append(row(one, "~~", other, value, se=math.nan if value == 0 else 0.05, group=group))
+    rows += [row(factor, "~~", factor, 1.0, se=math.nan, group=group) for factor in measured if factor not in explained]
+    rows += [
+        row(one, "~~", other, value, se=math.nan if value == 0 else 0.05, group=group)
+        for values in (correlations or {}, covariances or {})
+        for (one, other), value in values.items()
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

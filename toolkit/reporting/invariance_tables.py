@@ -1,0 +1,301 @@
+"""Tables and sentences about measurement invariance: what holds over groups or waves, and what may be compared."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from toolkit.reporting.model_graph import named
+from toolkit.reporting.table import Table
+from toolkit.reporting.words import listed, number, percent, report_words
+
+HIGHEST: Mapping[str, str] = {
+    "configural": "structure",
+    "thresholds": "structure",
+    "metric": "relations",
+    "loadings": "relations",
+    "scalar": "means",
+    "intercepts": "means",
+    "strict": "scores",
+}
+"""What may be compared where a level is the highest that holds, whether items are measured or ordered."""
+RULES = ("chen", "cheung_rensvold", "chi_square")
+"""Rules that have words; another text is shown as it is."""
+
+_FIT_COLUMNS = ("chisq", "df", "cfi", "rmsea", "srmr")
+_MEANS = ("group", "factor", "constraint", "est", "se", "ci_lower", "ci_upper", "p")
+
+
+def base_level(level: str) -> tuple[str, bool]:
+    """Return the level that a name stands for, and whether some parameters of it are free.
+
+    Examples
+    --------
+    >>> base_level("partial_scalar"), base_level("metric")
+    (('scalar', True), ('metric', False))
+    """
+    parts = re.split(r"[\s_-]+", level.strip().lower())
+    kept = [part for part in parts if part != "partial"]
+    return "_".join(kept), len(kept) < len(parts)
+
+
+def level_name(level: str, words: Mapping[str, str]) -> str:
+    """Return the short name of a level for readers; an unknown one is shown as it is."""
+    base, partial = base_level(level)
+    if not base:
+        return words["inv_partial_only"]
+    short = words.get(f"inv_level_{base}", base.replace("_", " "))
+    return words["inv_partial"].format(level=short) if partial else short
+
+
+def level_meaning(level: str, words: Mapping[str, str]) -> str:
+    """Return what is equal at a level, empty for an unknown one."""
+    return words.get(f"inv_what_{base_level(level)[0]}", "")
+
+
+def _long_name(level: str, words: Mapping[str, str]) -> str:
+    meaning = level_meaning(level, words)
+    return f"{level_name(level, words)} ({meaning})" if meaning else level_name(level, words)
+
+
+def rule_text(rule: str, words: Mapping[str, str]) -> str:
+    """Return a rule in words; one without words is shown as it is."""
+    return words[f"inv_rule_{rule}"] if rule in RULES else rule
+
+
+def holding(value: Any) -> bool | None:
+    """Return whether a step holds; None where it was not tested or cannot be told."""
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return bool(value)
+
+
+def rows_of(tests: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the steps as dictionaries, the truth values as True, False or None."""
+    rows = [{str(key): value for key, value in row.items()} for row in tests.to_dict(orient="records")]
+    return [row | {"holds": holding(row.get("holds"))} for row in rows]
+
+
+def invariance_table(
+    tests: pd.DataFrame,
+    levels: Mapping[str, Mapping[str, float]],
+    *,
+    rule: str,
+    n_persons: int,
+    language: str = "en",
+    flags: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
+    """Make the table of all levels: fit, the test against the level before, the changes, and whether it holds.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        One row a step: level, against, chisq_diff, df_diff, p, d_cfi, d_rmsea, d_srmr, holds.
+    levels : mapping of str to mapping of str to float
+        Fit measures of each level by lavaan's names, the least restricted first. Robust and scaled ones are shown where
+        there are such.
+    rule : str
+        Name of the rule that says whether a level holds, or the rule itself.
+    n_persons : int
+        Persons in all groups together.
+    language : str
+        Language of words and numbers.
+    flags : mapping of str to sequence of str, optional
+        For each level, why its solution cannot be read.
+    """
+    words = report_words(language)
+    step = {str(row["level"]): row for row in rows_of(tests)}
+    names = list(dict.fromkeys([*levels, *step]))
+    rows = []
+    for name in names:
+        fit, test = levels.get(name, {}), step.get(name, {})
+        row: dict[str, Any] = {"level": _long_name(name, words)}
+        row |= {column: _best(fit, column) for column in _FIT_COLUMNS}
+        row["against"] = level_name(str(test["against"]), words) if test.get("against") else ""
+        row |= {
+            column: _float(test.get(column)) for column in ("chisq_diff", "df_diff", "p", "d_cfi", "d_rmsea", "d_srmr")
+        }
+        row["holds"] = _verdict(test, words)
+        row["flag"] = " ".join((flags or {}).get(name, ()))
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    if (frame["flag"] == "").all():
+        frame = frame.drop(columns="flag")
+    variants = {_variant(fit) for fit in levels.values()}
+    note = words["inv_table_note"].format(rule=rule_text(rule, words), n=number(n_persons, language))
+    told = [words[f"inv_variant_{variant}"] for variant in sorted(variants) if variant]
+    return Table(
+        name="invariance",
+        caption=words["inv_caption"],
+        frame=frame,
+        headings={column: words[f"inv_{column}"] for column in frame.columns},
+        decimals=dict.fromkeys(("cfi", "rmsea", "srmr", "p", "d_cfi", "d_rmsea", "d_srmr"), 3)
+        | {"chisq": 2, "chisq_diff": 2},
+        note=" ".join([note, *told]),
+        language=language,
+    )
+
+
+def _variant(fit: Mapping[str, float]) -> str:
+    """Return the best variant of the indices that a fit has."""
+    return next((kind for kind in ("robust", "scaled") if math.isfinite(fit.get(f"cfi.{kind}", math.nan))), "")
+
+
+def _best(fit: Mapping[str, float], index: str) -> float:
+    if index in {"chisq", "df"}:
+        return _float(fit.get(f"{index}.scaled", fit.get(index)))
+    variant = _variant(fit)
+    return _float(fit.get(f"{index}.{variant}" if variant else index, fit.get(index)))
+
+
+def _float(value: Any) -> float:
+    return math.nan if value is None or value is pd.NA else float(value)
+
+
+def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    if not test or not test.get("against"):
+        return words["inv_start"]
+    return {
+        True: f"\N{CHECK MARK} {words['inv_yes']}",
+        False: f"\N{MULTIPLICATION X} {words['inv_no']}",
+        None: f"\N{EN DASH} {words['inv_unknown']}",
+    }[test["holds"]]
+
+
+def latent_means_table(
+    means: pd.DataFrame,
+    *,
+    reference: str,
+    language: str = "en",
+    level: float = 0.95,
+    names: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
+) -> Table:
+    """Make the table of the differences of latent means, with and without the constraint.
+
+    Parameters
+    ----------
+    means : DataFrame
+        One row a group, factor and model: group, factor, constraint, est, se, ci_lower, ci_upper and, where there is
+        one, p. ``constraint`` names the model, such as ``"scalar"`` and ``"partial_scalar"``.
+    reference : str
+        The group or wave whose means are 0.
+    language : str
+        Language of words and numbers.
+    level : float
+        Level of the intervals.
+    names : mapping of str to str, optional
+        Names of factors for readers.
+    flags : sequence of str
+        Why a solution cannot be read.
+    """
+    words = report_words(language)
+    frame = means[[column for column in _MEANS if column in means.columns]].reset_index(drop=True)
+    frame = frame.assign(
+        factor=[named(names, str(part)) for part in frame["factor"]],
+        constraint=[level_name(str(part), words) for part in frame["constraint"]],
+    )
+    note = words["inv_means_note"].format(reference=reference, level=percent(level, language))
+    return Table(
+        name="latent_means",
+        caption=words["inv_means_caption"],
+        frame=frame,
+        headings={column: words[f"inv_{column}"] for column in frame.columns},
+        decimals=dict.fromkeys(("est", "se", "ci_lower", "ci_upper", "p"), 3),
+        n_labels=3,
+        note=" ".join([*flags, note, *mean_sentences(means, language=language, names=names)]),
+        language=language,
+    )
+
+
+def mean_sentences(means: pd.DataFrame, *, language: str = "en", names: Mapping[str, str] | None = None) -> list[str]:
+    """Say where holding parameters equal or freeing them changes what a difference of latent means says.
+
+    A conclusion is that a group is lower, higher, or neither: its interval lies below 0, above 0, or over it.
+    """
+    words = report_words(language)
+    said = []
+    for key, part in means.groupby(["group", "factor"], sort=False):
+        group, factor = (str(name) for name in key)
+        found = [
+            (str(row["constraint"]), _float(row["est"]), _conclusion(_float(row["ci_lower"]), _float(row["ci_upper"])))
+            for row in part.to_dict(orient="records")
+        ]
+        if len({conclusion for _, _, conclusion in found if conclusion is not None}) > 1:
+            values = [
+                f"{number(estimate, language, 2)} ({level_name(constraint, words)})"
+                for constraint, estimate, _ in found
+            ]
+            said.append(
+                words["inv_means_change"].format(
+                    factor=named(names, factor), group=group, values=listed(values, language)
+                )
+            )
+    return said
+
+
+def _conclusion(low: float, high: float) -> int | None:
+    if math.isnan(low) or math.isnan(high):
+        return None
+    return 1 if low > 0 else -1 if high < 0 else 0
+
+
+def highest_level(tests: pd.DataFrame, levels: Sequence[str]) -> str | None:
+    """Return the highest level up to which every step holds; None where even the first model was refused.
+
+    A step that was not tested ends the ladder. The first level has no step: it counts unless its own row says that it
+    does not hold.
+    """
+    step = {str(row["level"]): row for row in rows_of(tests)}
+    reached = None
+    for place, name in enumerate(levels):
+        verdict = step.get(name, {}).get("holds")
+        if verdict is False or (verdict is None and place):
+            break
+        reached = name
+    return reached
+
+
+def invariance_sentence(
+    tests: pd.DataFrame,
+    levels: Sequence[str],
+    *,
+    contexts: Sequence[str],
+    longitudinal: bool = False,
+    language: str = "en",
+) -> str:
+    """Say in one or two sentences how far the measurement is the same and what may be compared.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        As for :func:`invariance_table`.
+    levels : sequence of str
+        All levels, the least restricted first.
+    contexts : sequence of str
+        Groups or waves that were compared.
+    longitudinal : bool
+        Whether they are waves of the same persons.
+    language : str
+        Language of the words.
+    """
+    words = report_words(language)
+    reached = highest_level(tests, levels)
+    of = words["inv_waves" if longitudinal else "inv_groups"].format(names=listed(list(contexts), language))
+    if reached is None:
+        return words["inv_verdict_none"].format(contexts=of)
+    base, partial = base_level(reached)
+    sentence = words[f"inv_verdict_{HIGHEST.get(base, 'structure')}"].format(contexts=of)
+    if partial:
+        sentence += " " + words["inv_verdict_partial"]
+    place = list(levels).index(reached)
+    if place + 1 < len(levels):
+        following = levels[place + 1]
+        step = {str(row["level"]): row["holds"] for row in rows_of(tests)}
+        key = "inv_stopped" if step.get(following) is False else "inv_untested"
+        sentence += " " + words[key].format(level=_long_name(following, words))
+    return sentence
