@@ -155,3 +155,12 @@ def test_unknown_items_words_and_structures_are_refused(catalog: Path, mood: Ins
         with pytest.raises(DefinitionError) as caught:
             instrument.to_model(**options)
         assert caught.value.codes == (code,)
+
+
+def test_the_page_on_questionnaires_shows_the_text() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "instruments.md").read_text(encoding="utf-8")
+    text = page.split("```lavaan\n")[1].split("```")[0]
+    chosen = ["HB1", "HB2", "HB3", "TB1", "TB2", "ZE1"]
+    assert instruments.load("eomhs@1.0.0").to_model(structure="higher_order", items=chosen) == text
+    calls = page.split("## Factor models")[1].split("```python\n")[1].split("```")[0]
+    exec(calls, {"instrument": instruments.load("eomhs@1.0.0")})  # noqa: S102  the example of our own page
