@@ -171,14 +171,16 @@ def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
 def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) -> float:
     """Return ``tr(A^-1 B)`` of the saturated model at the sample's moments, for one group.
 
-    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means.
+    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means. Clusters are
+    treated as in :func:`first_order`.
     """
     p = sample.mean.size
     if sample.patterns:
         s = saturated_scores(sample)
         if n_clusters and sample.clusters is not None:
             s = cluster_sums(s, sample.clusters, n_clusters)
-        return float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+        correction = n_clusters / (n_clusters - 1.0) if n_clusters else 1.0
+        return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
     if not n_clusters or sample.clusters is None:
@@ -190,7 +192,7 @@ def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) ->
         away = mine.T @ mine - mine.shape[0] * np.eye(p)
         total += 0.5 * float((away * away).sum())
         total += float((mine.sum(axis=0) ** 2).sum()) if means else 0.0
-    return total / sample.n
+    return total / sample.n * n_clusters / (n_clusters - 1.0)
 
 
 def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:

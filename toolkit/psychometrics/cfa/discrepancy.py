@@ -127,13 +127,17 @@ class NormalDiscrepancy:
 
 
 class LeastSquares:
-    """``F = (s - sigma)' W (s - sigma)`` with diagonal weights W over thresholds and correlations."""
+    """``F = (s - sigma)' W (s - sigma)`` with diagonal weights W over thresholds and correlations.
+
+    Groups count by their persons less one, so that N F is the chi-square.
+    """
 
     def __init__(self, compiled: Compiled, samples: Sequence[GroupSample], weights: Sequence[Array]) -> None:
         self.compiled = compiled
         self.samples = samples
         self.weights = weights
         self.share = shares(samples)
+        self.counting = self.share * np.array([1.0 - 1.0 / sample.n for sample in samples])
         self.observed = [sample.ordinal.statistics for sample in samples if sample.ordinal is not None]
 
     def value_of_groups(self, x: Array) -> Array:
@@ -150,14 +154,14 @@ class LeastSquares:
     def value(self, x: Array) -> float:
         """Return F."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return float(self.share @ self.value_of_groups(x))
+            return float(self.counting @ self.value_of_groups(x))
 
     def gradient(self, x: Values) -> Values:
         """Return the slopes of F in x."""
         total = np.zeros(x.size, dtype=x.dtype)
         for number, group in enumerate(self.compiled.groups):
             statistics, slopes = scaled_statistics(group, implied(group, x))
-            total += self.share[number] * (
+            total += self.counting[number] * (
                 -2.0 * slopes.T @ (self.weights[number] * (self.observed[number] - statistics))
             )
         return total

@@ -216,7 +216,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     problem = LeastSquares(use, samples, weights)
     solution = fitted(problem, samples)
     x, n = solution.x, sum(sample.n for sample in samples)
-    value = float(np.array([sample.n - 1 for sample in samples]) @ problem.value_of_groups(x))
+    value = n * solution.value
     df = sum(w.size for w in weights) - x.size
     parts = least_squares_parts(use, samples, weights, x)
     C = np.linalg.inv(parts.E)
