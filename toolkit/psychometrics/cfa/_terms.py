@@ -204,7 +204,7 @@ class TermReader:
             said.append(Said(self._modifier(), token.at))
             if not self._is("*"):
                 what = "After a number, a label or a bracket must come * and what it belongs to."
-                self._unexpected(what, "Write for example 0.5*x1.")
+                self._unexpected(what, "Write for example 0.5*x1; the variable stands last.")
             self._take()
 
     def _intercept(self) -> list[Said]:
@@ -336,8 +336,6 @@ class TermReader:
         if operator == "~1" and self._is("-"):
             self._regression()
         what = "Between two terms + is missing, or a new line between two statements."
-        if self._is("*"):
-            what = "The sign * stands behind a variable; modifiers come before it."
         self._unexpected(what, "Write + between the terms, as in x1 + x2, and modifiers as in 0.5*x1.")
 
 

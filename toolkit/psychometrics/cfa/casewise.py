@@ -7,10 +7,11 @@ Symbols: s_i slopes of person i's log likelihood in the free parameters; A infor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics._numerics import Array, Counts, inverse
 from toolkit.psychometrics.cfa._matrices import (
     SYMMETRIC,
     Compiled,
@@ -60,15 +61,13 @@ def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, mean
     return scores
 
 
-def standardised_deviations(
-    sample: GroupSample, mu: Array, Sigma: Array
-) -> Iterator[tuple[Counts | slice, Array, Array]]:
+def standardised_deviations(sample: GroupSample, mu: Array, Sigma: Array) -> Iterator[tuple[Any, Array, Array]]:
     """Yield, for each pattern of answered items, its persons, their ``Sigma^-1 (y - mu)`` and ``Sigma^-1``.
 
     Both are 0 at items that were not answered.
     """
     if not sample.patterns:
-        K = np.linalg.inv(Sigma)
+        K = inverse(Sigma)
         yield slice(None), (sample.values - mu) @ K, K
         return
     answered = ~np.isnan(sample.values)
@@ -78,7 +77,7 @@ def standardised_deviations(
         rows = np.flatnonzero((answered == seen).all(axis=1))
         square = np.ix_(pattern.seen, pattern.seen)
         K = np.zeros_like(Sigma)
-        K[square] = np.linalg.inv(Sigma[square])
+        K[square] = inverse(Sigma[square])
         away = np.where(seen, sample.values[rows] - mu, 0.0)
         yield rows, away @ K, K
 
@@ -86,7 +85,7 @@ def standardised_deviations(
 def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) -> Array:
     """Return, for each row d, the slopes in x of ``d' Sigma d / 2 + d' mu`` with d held, shape (n, q)."""
     n = D.shape[0]
-    factor, through = D @ at.L, D @ (at.values["Lambda"] @ at.V)
+    factor, through = D @ at.L, D @ (at.matrices["Lambda"] @ at.V)
     of = {"Lambda": (D, through), "B": (factor, through), "Psi": (factor, factor), "Theta": (D, D)}
     total = np.zeros((n, group.q))
     for name, (left, right) in of.items():
@@ -94,7 +93,7 @@ def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) ->
         share = np.where(free.row == free.column, 0.5, 1.0) if name in SYMMETRIC else 1.0
         _add_columns(total, free.place, share * left[:, free.row] * right[:, free.column])
     if means:
-        eta = at.J @ at.values["alpha"][:, 0]
+        eta = at.J @ at.matrices["alpha"][:, 0]
         free = group.free["Lambda"]
         _add_columns(total, free.place, D[:, free.row] * eta[free.column])
         free = group.free["B"]
@@ -137,19 +136,20 @@ def saturated_information(sample: GroupSample) -> Array:
     size = p + i.size
     total = np.zeros((size, size))
     if not sample.patterns:
-        K = np.linalg.inv(sample.S)
+        K = inverse(sample.S)
         total[:p, :p] = sample.n * K
         total[p:, p:] = sample.n * _covariance_block(K, 0.5 * K, i, j)
         return total / sample.n
     for pattern in sample.patterns:
         square = np.ix_(pattern.seen, pattern.seen)
-        K, Q = np.zeros((p, p)), np.zeros((p, p))
-        inverse = np.linalg.inv(sample.S[square])
+        K = np.zeros((p, p))
+        Q = np.zeros((p, p))
+        of_seen = inverse(sample.S[square])
         away = pattern.mean - sample.mean[pattern.seen]
-        K[square] = inverse
-        Q[square] = inverse @ (pattern.S + np.outer(away, away)) @ inverse
+        K[square] = of_seen
+        Q[square] = of_seen @ (pattern.S + np.outer(away, away)) @ of_seen
         d = np.zeros(p)
-        d[pattern.seen] = inverse @ away
+        d[pattern.seen] = of_seen @ away
         twice = np.where(i == j, 0.5, 1.0)
         total[:p, :p] += pattern.n * K
         mixed = pattern.n * twice * (K[:, i] * d[j] + K[:, j] * d[i])
@@ -171,14 +171,16 @@ def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
 def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) -> float:
     """Return ``tr(A^-1 B)`` of the saturated model at the sample's moments, for one group.
 
-    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means.
+    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means. Clusters are
+    treated as in :func:`first_order`.
     """
     p = sample.mean.size
     if sample.patterns:
         s = saturated_scores(sample)
         if n_clusters and sample.clusters is not None:
             s = cluster_sums(s, sample.clusters, n_clusters)
-        return float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+        correction = n_clusters / (n_clusters - 1.0) if n_clusters else 1.0
+        return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
     if not n_clusters or sample.clusters is None:
@@ -190,7 +192,7 @@ def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) ->
         away = mine.T @ mine - mine.shape[0] * np.eye(p)
         total += 0.5 * float((away * away).sum())
         total += float((mine.sum(axis=0) ** 2).sum()) if means else 0.0
-    return total / sample.n
+    return total / sample.n * n_clusters / (n_clusters - 1.0)
 
 
 def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:
@@ -202,8 +204,6 @@ def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:
 
 def robust_covariance(information: Array, B: Array, n: int) -> Array:
     """Return the sandwich ``A^-1 B A^-1 / n``."""
-    inverse = np.linalg.inv(information)
-    covariance: Array = inverse @ B @ inverse / n
+    bread = inverse(information)
+    covariance: Array = bread @ B @ bread / n
     return covariance
-
-

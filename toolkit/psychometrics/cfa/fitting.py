@@ -111,7 +111,9 @@ class FittedModel:
         """Return the standard error of every parameter, by the delta method; 0 where it is fixed."""
         slopes = complex_slopes(lambda x: row_values(self.compiled, x, standard=standard), self.x)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", slopes, self.covariance, slopes), 0.0))
+            variance: Array = ((slopes @ self.covariance) * slopes).sum(axis=1)
+            error: Array = np.sqrt(np.maximum(variance, 0.0))
+        return error
 
     def improper(self) -> tuple[str, ...]:
         """Return, in words, what is impossible about the solution; empty where it is admissible."""
@@ -122,8 +124,8 @@ class FittedModel:
             at = implied(group, self.x)
             where = f" in group {number + 1}" if several else ""
             for names, matrix, kind in (
-                (model.items, at.values["Theta"], "residual variance"),
-                (model.factors, at.values["Psi"], "factor variance"),
+                (model.items, at.matrices["Theta"], "residual variance"),
+                (model.factors, at.matrices["Psi"], "factor variance"),
             ):
                 negative = [name for name, v in zip(names, np.diag(matrix), strict=True) if v < _ZERO_VARIANCE]
                 found += [f"negative {kind} of {name}{where}" for name in negative]
@@ -133,7 +135,9 @@ class FittedModel:
         return tuple(found)
 
 
-def fit_model(model: Model, samples: Sequence[GroupSample], estimator: Estimator, *, n_clusters: int = 0) -> FittedModel:
+def fit_model(
+    model: Model, samples: Sequence[GroupSample], estimator: Estimator, *, n_clusters: int = 0
+) -> FittedModel:
     """Fit a model to samples of its groups.
 
     Raises
@@ -212,7 +216,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     problem = LeastSquares(use, samples, weights)
     solution = fitted(problem, samples)
     x, n = solution.x, sum(sample.n for sample in samples)
-    value = float(np.array([sample.n - 1 for sample in samples]) @ problem.value_of_groups(x))
+    value = n * solution.value
     df = sum(w.size for w in weights) - x.size
     parts = least_squares_parts(use, samples, weights, x)
     C = np.linalg.inv(parts.E)
@@ -226,7 +230,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     else:
         covariance = C @ parts.K @ C / n
         statistic = scaled_and_shifted(value, df, parts.trace, parts.trace_of_square)
-        basis = categorical_basis(use, samples, weights, parts, x, df)
+        basis = categorical_basis(use, samples, parts, x, df)
     return FittedModel(
         compiled=use,
         samples=samples,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     GroupMatrices,
@@ -47,7 +47,6 @@ UNAVAILABLE = RobustBasis(model=ChiSquare(value=NAN, df=0), baseline=ChiSquare(v
 def categorical_basis(
     compiled: Compiled,
     samples: Sequence[GroupSample],
-    weights: Sequence[Array],
     parts: LeastSquaresParts,
     x: Array,
     df: int,
@@ -91,7 +90,8 @@ def categorical_basis(
         D, WD = parts.slopes[number][-r:], parts.weighted[number][-r:]
         GWD, VD = gamma @ WD, V @ D
         trace += float((V * gamma).sum()) - 2.0 * float(share[number]) * float(((GWD.T @ VD) * C.T).sum())
-        base_trace += float(np.trace(gamma))
+        # As lavaan does; with one group the share is 1.
+        base_trace += float(np.trace(gamma)) / float(share[number])
         DVD += share[number] * D.T @ VD
         DWGWD += share[number] * WD.T @ GWD
     trace += float(((C @ DVD) * (C @ DWGWD).T).sum())
@@ -167,16 +167,14 @@ def _information_of_moments(sample: GroupSample, *, robust: bool) -> tuple[Array
     """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
     Wm = saturated_information(sample)
     Wc = saturated_information(replace(sample, patterns=()))
-    inverse = np.linalg.inv(Wm)
+    bread = inverse(Wm)
     if not robust:
-        return Wm, Wc, inverse
+        return Wm, Wc, bread
     s = saturated_scores(sample)
-    return Wm, Wc, inverse @ (s.T @ s / sample.n) @ inverse
+    return Wm, Wc, bread @ (s.T @ s / sample.n) @ bread
 
 
-def _incomplete_trace(
-    of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]
-) -> float:
+def _incomplete_trace(of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]) -> float:
     """Return the expected value of the complete-data statistic under the model: ``tr(Wc R Gamma R')``.
 
     ``R = I - D (D' Wm D)^-1 D' Wm`` with slopes D takes away what the model explains.
@@ -190,6 +188,6 @@ def _incomplete_trace(
         left += f * D.T @ (Wc @ D)
         right += f * WD.T @ GWD
         E += f * D.T @ WD
-    inverse = np.linalg.inv(E)
-    total -= 2.0 * float((mixed * inverse).sum())
-    return total + float(((inverse @ left) * (inverse @ right).T).sum())
+    bread = inverse(E)
+    total -= 2.0 * float((mixed * bread).sum())
+    return total + float(((bread @ left) * (bread @ right).T).sum())
