@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit.reporting.drawing import BLUE, GREY, ORANGE, Draft, Figure, data
 from toolkit.reporting.invariance_tables import (
+    held_equal,
     invariance_sentence,
     level_meaning,
     level_name,
@@ -50,6 +51,7 @@ def invariance_ladder(
     rule: str,
     contexts: Sequence[str],
     longitudinal: bool = False,
+    fits: bool = True,
     language: str = "en",
     flags: Mapping[str, Sequence[str]] | None = None,
     name: str = "invariance-ladder",
@@ -68,6 +70,8 @@ def invariance_ladder(
         Groups or waves that were compared.
     longitudinal : bool
         Whether they are waves of the same persons.
+    fits : bool
+        Whether the least restricted model fits well enough to build on.
     language : str
         Language of words and numbers.
     flags : mapping of str to sequence of str, optional
@@ -78,13 +82,23 @@ def invariance_ladder(
     words = report_words(language)
     step = {str(row["level"]): row for row in rows_of(tests)}
     flags = flags or {}
-    verdict = invariance_sentence(tests, levels, contexts=contexts, longitudinal=longitudinal, language=language)
+    verdict = invariance_sentence(
+        tests,
+        levels,
+        contexts=contexts,
+        longitudinal=longitudinal,
+        fits=fits,
+        broken=[level for level, told in flags.items() if told],
+        language=language,
+    )
     parts: list[str] = []
     said: list[str] = [verdict]
     y = 2.0
     for place, level in enumerate(levels):
         row = step.get(level, {})
-        holds = row.get("holds") if row else (True if place == 0 else None)
+        holds = row.get("holds") if place else fits
+        if flags.get(level):
+            holds = None
         left = 2.0 + place * _INDENT
         lines = _lines(level, row, place, words, language)
         flagged = [line for flag in flags.get(level, ()) for line in wrapped(flag, NARROWEST - left - 66, SMALL)]
@@ -93,7 +107,7 @@ def invariance_ladder(
         heading = level_name(level, words)
         middle = y + 16
         text = written(left + 32, middle, [heading], size=_NAME_SIZE, anchor="start", weight=600)
-        told = words[f"inv_{_told(holds)}"] if place or row.get("against") else words["inv_start"]
+        told = words["inv_unreadable"] if flags.get(level) else words[_told(holds, place)]
         text += written(NARROWEST - 10, middle, [told], size=SMALL, anchor="end")
         for number_of, line in enumerate(lines):
             text += written(left + 32, middle + 17 + _LINE * number_of, [line], size=SMALL, anchor="start")
@@ -127,8 +141,11 @@ def invariance_ladder(
     )
 
 
-def _told(holds: bool | None) -> str:
-    return {True: "yes", False: "no", None: "unknown"}[holds]
+def _told(holds: bool | None, place: int) -> str:
+    """Return the key of the words beside a step."""
+    if place == 0:
+        return "inv_fits" if holds else "inv_misfits"
+    return {True: "inv_yes", False: "inv_no", None: "inv_unknown"}[holds]
 
 
 def _outline(left: float, top: float, height: float, holds: bool | None) -> str:
@@ -208,17 +225,17 @@ def latent_means_chart(
 
     words = report_words(language)
     found = [{str(key): value for key, value in row.items()} for row in means.to_dict(orient="records")]
-    kinds = [level_name(kind, words) for kind in dict.fromkeys(str(row["constraint"]) for row in found)]
-    several = len({str(row["group"]) for row in found}) > 1
+    kinds = [held_equal(kind, words) for kind in dict.fromkeys(str(row["intercepts"]) for row in found)]
+    several = len({str(row["context"]) for row in found}) > 1
     labels = {
-        f"{row['group']}\n{row['factor']}": clipped(
-            named(names, str(row["factor"])) + (f", {row['group']}" if several else ""), 96, 12
+        f"{row['context']}\n{row['factor']}": clipped(
+            named(names, str(row["factor"])) + (f", {row['context']}" if several else ""), 96, 12
         )
         for row in found
     }
     values: list[dict[str, Any]] = [
-        {"row": f"{row['group']}\n{row['factor']}", "kind": level_name(str(row["constraint"]), words),
-         "name": named(names, str(row["factor"])), "group": str(row["group"]), "estimate": _float(row["est"]),
+        {"row": f"{row['context']}\n{row['factor']}", "kind": held_equal(str(row["intercepts"]), words),
+         "name": named(names, str(row["factor"])), "context": str(row["context"]), "estimate": _float(row["est"]),
          "low": _float(row["ci_lower"]), "high": _float(row["ci_upper"])}
         for row in found
         if not math.isnan(_float(row["est"]))
@@ -229,7 +246,7 @@ def latent_means_chart(
     y = (
         alt.Y("row:N", sort=list(labels), title=None)
         .scale(domain=list(labels))
-        .axis(ticks=False, domain=False, labelLimit=120, labelExpr=f"{json.dumps(labels)}[datum.value]")
+        .axis(ticks=False, domain=False, labelLimit=120, minExtent=64, labelExpr=f"{json.dumps(labels)}[datum.value]")
     )
     colours = alt.Color("kind:N", title=None).scale(domain=kinds, range=_COLOURS[: len(kinds)])
     colours = colours.legend(orient="top", direction="vertical", labelLimit=320)
@@ -251,8 +268,8 @@ def latent_means_chart(
             shape=alt.Shape("kind:N", title=None).scale(domain=kinds, range=_SHAPES[: len(kinds)]),
             tooltip=[
                 alt.Tooltip("name:N", title=words["inv_factor"]),
-                alt.Tooltip("group:N", title=words["inv_group"]),
-                alt.Tooltip("kind:N", title=words["inv_constraint"]),
+                alt.Tooltip("context:N", title=words["inv_context"]),
+                alt.Tooltip("kind:N", title=words["inv_intercepts"]),
                 alt.Tooltip("estimate:Q", title=words["inv_est"], format=".3f"),
             ],
         )
@@ -261,7 +278,7 @@ def latent_means_chart(
     chart: Chart = alt.layer(zero, limits, dots).properties(width=width, height=alt.Step(15))
     told = [
         words["inv_means_value"].format(
-            factor=value["name"], group=value["group"], kind=value["kind"],
+            factor=value["name"], context=value["context"], kind=value["kind"],
             estimate=number(value["estimate"], language, 2), low=number(value["low"], language, 2),
             high=number(value["high"], language, 2))
         for value in values

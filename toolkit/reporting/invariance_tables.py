@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -27,7 +27,7 @@ RULES = ("chen", "cheung_rensvold", "chi_square")
 """Rules that have words; another text is shown as it is."""
 
 _FIT_COLUMNS = ("chisq", "df", "cfi", "rmsea", "srmr")
-_MEANS = ("group", "factor", "constraint", "est", "se", "ci_lower", "ci_upper", "p")
+_MEANS = ("context", "factor", "intercepts", "est", "se", "ci_lower", "ci_upper", "p", "d", "lowest", "highest")
 
 
 def base_level(level: str) -> tuple[str, bool]:
@@ -55,6 +55,11 @@ def level_name(level: str, words: Mapping[str, str]) -> str:
 def level_meaning(level: str, words: Mapping[str, str]) -> str:
     """Return what is equal at a level, empty for an unknown one."""
     return words.get(f"inv_what_{base_level(level)[0]}", "")
+
+
+def held_equal(intercepts: str, words: Mapping[str, str]) -> str:
+    """Return what a model of latent means holds equal, in words."""
+    return words.get(f"inv_means_{intercepts}", intercepts)
 
 
 def _long_name(level: str, words: Mapping[str, str]) -> str:
@@ -180,8 +185,8 @@ def latent_means_table(
     Parameters
     ----------
     means : DataFrame
-        One row a group, factor and model: group, factor, constraint, est, se, ci_lower, ci_upper and, where there is
-        one, p. ``constraint`` names the model, such as ``"scalar"`` and ``"partial_scalar"``.
+        One row a group or wave, factor and model: factor, context, intercepts (``"equal"``, ``"partial"`` or
+        ``"free"``), est, se, ci_lower, ci_upper and, where there are such, p, d, lowest and highest.
     reference : str
         The group or wave whose means are 0.
     language : str
@@ -197,7 +202,10 @@ def latent_means_table(
     frame = means[[column for column in _MEANS if column in means.columns]].reset_index(drop=True)
     frame = frame.assign(
         factor=[named(names, str(part)) for part in frame["factor"]],
-        constraint=[level_name(str(part), words) for part in frame["constraint"]],
+        intercepts=[held_equal(str(part), words) for part in frame["intercepts"]],
+    )
+    frame = frame.drop(
+        columns=[name for name in ("lowest", "highest", "d", "p") if name in frame and frame[name].isna().all()]
     )
     note = words["inv_means_note"].format(reference=reference, level=percent(level, language))
     return Table(
@@ -205,9 +213,16 @@ def latent_means_table(
         caption=words["inv_means_caption"],
         frame=frame,
         headings={column: words[f"inv_{column}"] for column in frame.columns},
-        decimals=dict.fromkeys(("est", "se", "ci_lower", "ci_upper", "p"), 3),
+        decimals=dict.fromkeys(("est", "se", "ci_lower", "ci_upper", "p", "d", "lowest", "highest"), 3),
         n_labels=3,
-        note=" ".join([*flags, note, *mean_sentences(means, language=language, names=names)]),
+        note=" ".join(
+            [
+                *flags,
+                note,
+                *([words["inv_means_note_free"]] if "lowest" in frame else []),
+                *mean_sentences(means, language=language, names=names),
+            ]
+        ),
         language=language,
     )
 
@@ -219,20 +234,20 @@ def mean_sentences(means: pd.DataFrame, *, language: str = "en", names: Mapping[
     """
     words = report_words(language)
     said = []
-    for key, part in means.groupby(["group", "factor"], sort=False):
-        group, factor = (str(name) for name in key)
+    for key, part in means.groupby(["context", "factor"], sort=False):
+        context, factor = (str(name) for name in key)
         found = [
-            (str(row["constraint"]), _float(row["est"]), _conclusion(_float(row["ci_lower"]), _float(row["ci_upper"])))
+            (str(row["intercepts"]), _float(row["est"]), _conclusion(_float(row["ci_lower"]), _float(row["ci_upper"])))
             for row in part.to_dict(orient="records")
         ]
         if len({conclusion for _, _, conclusion in found if conclusion is not None}) > 1:
             values = [
-                f"{number(estimate, language, 2)} ({level_name(constraint, words)})"
+                f"{number(estimate, language, 2)} ({held_equal(constraint, words)})"
                 for constraint, estimate, _ in found
             ]
             said.append(
                 words["inv_means_change"].format(
-                    factor=named(names, factor), group=group, values=listed(values, language)
+                    factor=named(names, factor), context=context, values=listed(values, language)
                 )
             )
     return said
@@ -244,17 +259,23 @@ def _conclusion(low: float, high: float) -> int | None:
     return 1 if low > 0 else -1 if high < 0 else 0
 
 
-def highest_level(tests: pd.DataFrame, levels: Sequence[str]) -> str | None:
-    """Return the highest level up to which every step holds; None where even the first model was refused.
+def highest_level(tests: pd.DataFrame, levels: Sequence[str], *, broken: Collection[str] = ()) -> str | None:
+    """Return the highest level up to which every step holds; None where even the first model cannot be read.
 
-    A step that was not tested ends the ladder. The first level has no step: it counts unless its own row says that it
-    does not hold.
+    Parameters
+    ----------
+    tests : DataFrame
+        As for :func:`invariance_table`.
+    levels : sequence of str
+        All levels, the least restricted first. The first has no step: it counts unless it is broken.
+    broken : collection of str
+        Levels whose solution cannot be read. Such a level, and one without a test, ends the ladder.
     """
     step = {str(row["level"]): row for row in rows_of(tests)}
     reached = None
     for place, name in enumerate(levels):
         verdict = step.get(name, {}).get("holds")
-        if verdict is False or (verdict is None and place):
+        if name in broken or verdict is False or (verdict is None and place):
             break
         reached = name
     return reached
@@ -266,6 +287,8 @@ def invariance_sentence(
     *,
     contexts: Sequence[str],
     longitudinal: bool = False,
+    fits: bool = True,
+    broken: Collection[str] = (),
     language: str = "en",
 ) -> str:
     """Say in one or two sentences how far the measurement is the same and what may be compared.
@@ -280,13 +303,19 @@ def invariance_sentence(
         Groups or waves that were compared.
     longitudinal : bool
         Whether they are waves of the same persons.
+    fits : bool
+        Whether the least restricted model fits well enough to build on.
+    broken : collection of str
+        Levels whose solution cannot be read.
     language : str
         Language of the words.
     """
     words = report_words(language)
-    reached = highest_level(tests, levels)
     of = words["inv_waves" if longitudinal else "inv_groups"].format(names=listed(list(contexts), language))
+    reached = highest_level(tests, levels, broken=broken)
     if reached is None:
+        return words["inv_verdict_undetermined"].format(contexts=of)
+    if not fits:
         return words["inv_verdict_none"].format(contexts=of)
     base, partial = base_level(reached)
     sentence = words[f"inv_verdict_{HIGHEST.get(base, 'structure')}"].format(contexts=of)
@@ -296,6 +325,6 @@ def invariance_sentence(
     if place + 1 < len(levels):
         following = levels[place + 1]
         step = {str(row["level"]): row["holds"] for row in rows_of(tests)}
-        key = "inv_stopped" if step.get(following) is False else "inv_untested"
+        key = "inv_broken" if following in broken else "inv_stopped" if step.get(following) is False else "inv_untested"
         sentence += " " + words[key].format(level=_long_name(following, words))
     return sentence

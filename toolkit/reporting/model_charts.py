@@ -282,7 +282,13 @@ def _forest(
     y = (
         alt.Y("row:N", sort=list(labels), title=None)
         .scale(domain=list(labels))
-        .axis(ticks=False, domain=False, labelLimit=_LABEL_WIDTH + 24, labelExpr=f"{json.dumps(labels)}[datum.value]")
+        .axis(
+            ticks=False,
+            domain=False,
+            labelLimit=_LABEL_WIDTH + 24,
+            minExtent=40,
+            labelExpr=f"{json.dumps(labels)}[datum.value]",
+        )
     )
     base = alt.Chart(data(rows)).encode(
         y=y,
