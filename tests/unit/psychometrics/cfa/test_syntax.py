@@ -207,6 +207,8 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
     [
         ("f =~ x\ny ~ x", "Regressions", "x"),
         ("f =~ x\nx ~ a*y", "Regressions", "y"),
+        ("f =~ x\nx ~ 1 - y", "Regressions", "- y"),
+        ("c(1)*f =~ x", "The bracket (", "(1)*f =~ x"),
         ("f =~ x\na := b*c", "Defined parameters", ":= b*c"),
         ("f =~ a*x\na == 1", "Constraints (==)", "== 1"),
         ("f =~ a*x\na > 0", "Constraints (>)", "> 0"),
