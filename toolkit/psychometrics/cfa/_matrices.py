@@ -355,7 +355,7 @@ def standardized_matrices(group: GroupMatrices, at: Implied) -> dict[str, Values
         "nu": values["nu"] / of_item[:, None],
         "alpha": values["alpha"] / of_factor[:, None],
         "tau": values["tau"] / of_item[group.item_of][:, None],
-        "delta": values["delta"],
+        "delta": np.ones_like(values["delta"]),
     }
 
 

@@ -136,16 +136,18 @@ class TermReader:
     def _statement(self) -> Iterator[Term]:
         left = self._left()
         operator = self._operator()
+        right: list[tuple[tuple[Said, ...], str, int]] = []
         while True:
-            term_at = self._token.at
-            said, name = self._term(operator)
-            for variable, at in left.items():
-                self._count_up(said, term_at)
-                yield Term(variable, operator, name, said, term_at, at)
+            at = self._token.at
+            right.append((*self._term(operator), at))
             if not self._is("+"):
                 break
             self._take()
         self._end(operator)
+        for variable, lhs_at in left.items():
+            for said, name, at in right:
+                self._count_up(said, at)
+                yield Term(variable, operator, name, said, at, lhs_at)
 
     def _count_up(self, said: tuple[Said, ...], at: int) -> None:
         """Refuse a model that is larger than any real one."""

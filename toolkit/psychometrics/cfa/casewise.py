@@ -32,24 +32,39 @@ def observed_information(problem: Discrepancy, x: Array) -> Array:
     return information
 
 
-def first_order(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, n_clusters: int = 0) -> Array:
+def first_order(compiled: Compiled, samples: Sequence[GroupSample], x: Array) -> Array:
     """Return the first-order information of one person, shape (q, q).
 
-    With clusters, slopes are added up within them, and the sum carries ``G / (G - 1)`` for G clusters.
+    With clusters, slopes are added up within them; see :func:`cluster_corrections`.
     """
     means = compiled.model.mean_structure
+    n_clusters = 1 + max((int(sample.clusters.max()) for sample in samples if sample.clusters is not None), default=-1)
     total = np.zeros((x.size, x.size))
-    by_cluster = np.zeros((n_clusters, x.size)) if n_clusters else None
-    for group, sample in zip(compiled.groups, samples, strict=True):
+    by_cluster = np.zeros((n_clusters, x.size))
+    corrections = cluster_corrections(samples)
+    for group, sample, correction in zip(compiled.groups, samples, corrections, strict=True):
         s = model_scores(group, implied(group, x), sample, means=means)
-        if by_cluster is None or sample.clusters is None:
+        if sample.clusters is None:
             total += s.T @ s
         else:
-            np.add.at(by_cluster, sample.clusters, s)
-    if by_cluster is not None:
-        total = by_cluster.T @ by_cluster * n_clusters / (n_clusters - 1.0)
+            np.add.at(by_cluster, sample.clusters, np.sqrt(correction) * s)
+    total += by_cluster.T @ by_cluster
     n = sum(sample.n for sample in samples)
     return total / n
+
+
+def cluster_corrections(samples: Sequence[GroupSample]) -> Array:
+    """Return ``G / (G - 1)`` for each group: G its clusters, or all clusters where some have members in two groups.
+
+    1 without clusters.
+    """
+    own = [np.unique(sample.clusters) for sample in samples if sample.clusters is not None]
+    if not own:
+        return np.ones(len(samples))
+    every = np.unique(np.concatenate(own))
+    nested = every.size == sum(clusters.size for clusters in own)
+    counts = np.array([clusters.size if nested else every.size for clusters in own], dtype=np.float64)
+    return np.asarray(counts / np.maximum(counts - 1.0, 1.0))
 
 
 def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, means: bool) -> Array:
@@ -168,22 +183,19 @@ def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
     return result
 
 
-def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) -> float:
+def saturated_trace(sample: GroupSample, *, means: bool, correction: float = 1.0) -> float:
     """Return ``tr(A^-1 B)`` of the saturated model at the sample's moments, for one group.
 
     For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means. Clusters are
-    treated as in :func:`first_order`.
+    treated as in :func:`first_order`, with their correction.
     """
     p = sample.mean.size
     if sample.patterns:
-        s = saturated_scores(sample)
-        if n_clusters and sample.clusters is not None:
-            s = cluster_sums(s, sample.clusters, n_clusters)
-        correction = n_clusters / (n_clusters - 1.0) if n_clusters else 1.0
+        s = cluster_sums(saturated_scores(sample), sample.clusters)
         return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
-    if not n_clusters or sample.clusters is None:
+    if sample.clusters is None:
         d = (Z * Z).sum(axis=1)
         return 0.5 * (float((d * d).mean()) - p) + (p if means else 0.0)
     total = 0.0
@@ -192,13 +204,16 @@ def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) ->
         away = mine.T @ mine - mine.shape[0] * np.eye(p)
         total += 0.5 * float((away * away).sum())
         total += float((mine.sum(axis=0) ** 2).sum()) if means else 0.0
-    return total / sample.n * n_clusters / (n_clusters - 1.0)
+    return correction * total / sample.n
 
 
-def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:
-    """Add up the rows of each cluster, shape (n_clusters, q)."""
-    sums = np.zeros((n_clusters, scores.shape[1]))
-    np.add.at(sums, clusters, scores)
+def cluster_sums(scores: Array, clusters: Counts | None) -> Array:
+    """Add up the rows of each cluster, shape (n_clusters, q); the rows themselves without clusters."""
+    if clusters is None:
+        return scores
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    sums = np.zeros((int(numbers.max()) + 1, scores.shape[1]))
+    np.add.at(sums, numbers, scores)
     return sums
 
 

@@ -236,9 +236,9 @@ def cfa(
     Defaults are those of lavaan's ``cfa()``. ML minimises ``log|Sigma| + tr(S Sigma^-1)`` with divisor N, and the
     chi-square is N times that. Least squares minimises ``(s - sigma)' W (s - sigma)`` over thresholds and polychoric
     correlations, W the reciprocals of their asymptotic variances (DWLS, WLSMV) or 1 (ULSMV), the chi-square with N - 1
-    in each group; standard errors use their full asymptotic covariance. The scaled statistic is Yuan and Bentler's in the form
-    of Mplus for MLR, scaled and shifted for WLSMV and ULSMV. Robust CFI, TLI and RMSEA are those of Brosseau-Liard and
-    Savalei for MLR, Zhang and Savalei for incomplete answers, Savalei for ordered ones.
+    in each group; standard errors use their full asymptotic covariance. The scaled statistic is Yuan and Bentler's in
+    the form of Mplus for MLR, scaled and shifted for WLSMV and ULSMV. Robust CFI, TLI and RMSEA are those of
+    Brosseau-Liard and Savalei for MLR, Zhang and Savalei for incomplete answers, Savalei for ordered ones.
 
     The search is a scoring method with analytic slopes; where it fails, others start elsewhere. Standard errors of
     standardised values are by the delta method.

@@ -22,6 +22,8 @@ from toolkit.psychometrics.cfa._matrices import (
     mean_slopes,
 )
 from toolkit.psychometrics.cfa.casewise import (
+    cluster_corrections,
+    cluster_sums,
     saturated_information,
     saturated_scores,
     vech,
@@ -120,7 +122,10 @@ def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Arra
     data. Psychological Methods, 28, 263-283. https://doi.org/10.1037/met0000445
     """
     share = shares(samples)
-    of_moments = [_information_of_moments(sample, robust=robust) for sample in samples]
+    of_moments = [
+        _information_of_moments(sample, float(correction), robust=robust)
+        for sample, correction in zip(samples, cluster_corrections(samples), strict=True)
+    ]
     slopes = [_moment_slopes(group, implied(group, x)) for group in compiled.groups]
     value = base_value = base_trace = 0.0
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
@@ -163,15 +168,15 @@ def _baseline_slopes(p: int) -> Array:
     return slopes
 
 
-def _information_of_moments(sample: GroupSample, *, robust: bool) -> tuple[Array, Array, Array]:
+def _information_of_moments(sample: GroupSample, correction: float, *, robust: bool) -> tuple[Array, Array, Array]:
     """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
     Wm = saturated_information(sample)
     Wc = saturated_information(replace(sample, patterns=()))
     bread = inverse(Wm)
     if not robust:
         return Wm, Wc, bread
-    s = saturated_scores(sample)
-    return Wm, Wc, bread @ (s.T @ s / sample.n) @ bread
+    s = cluster_sums(saturated_scores(sample), sample.clusters)
+    return Wm, Wc, bread @ (correction * s.T @ s / sample.n) @ bread
 
 
 def _incomplete_trace(of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]) -> float:

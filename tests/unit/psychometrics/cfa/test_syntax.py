@@ -118,8 +118,8 @@ def test_several_left_sides() -> None:
     text = "f + g =~ 1*x1 + x2; x1 + x2 ~~ x3 + x4; x1 + x2 ~ 1; h =~ x3 + x4"
     assert [row[:3] for row in rows(text)][4:10] == [
         ("x1", "~~", "x3"),
-        ("x2", "~~", "x3"),
         ("x1", "~~", "x4"),
+        ("x2", "~~", "x3"),
         ("x2", "~~", "x4"),
         ("x1", "~1", ""),
         ("x2", "~1", ""),
@@ -207,6 +207,8 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown() -> None:
     [
         ("f =~ x\ny ~ x", "Regressions", "x"),
         ("f =~ x\nx ~ a*y", "Regressions", "y"),
+        ("f =~ x\nx ~ 1 - y", "Regressions", "- y"),
+        ("c(1)*f =~ x", "The bracket (", "(1)*f =~ x"),
         ("f =~ x\na := b*c", "Defined parameters", ":= b*c"),
         ("f =~ a*x\na == 1", "Constraints (==)", "== 1"),
         ("f =~ a*x\na > 0", "Constraints (>)", "> 0"),
@@ -357,7 +359,7 @@ def test_large_models_are_read_and_larger_ones_refused() -> None:
 
 def test_statements_are_written_as_syntax() -> None:
     text = (
-        'mood =~ NA*calm + a*calm + c(0.5, "")*rested + start(c(NA, 2))*rested + c("", b)*rested\n'
+        'mood =~ NA*calm + a*calm + c(0.5, "")*rested + start(c(NA, 2))*rested + c("", "b")*rested\n'
         'calm ~~ "the same"*rested + \'"\'*calm\n'
         "calm ~ 0.5*1\n"
         "calm | -0.5*t1 + t2\n"
