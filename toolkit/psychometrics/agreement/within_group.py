@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import beside, complete, item_columns, refuse_strange_codes, too_few
+from toolkit.psychometrics._inputs import complete, groups_beside, item_columns, refuse_strange_codes, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import confidence, one_of, within
 from toolkit.psychometrics._result import Estimate, Result, provenance, undefined
@@ -104,6 +104,15 @@ class OneWay:
         """Reliability of the mean of a group."""
         return (self.between - self.within) / self.between if self.between > 0 else float("nan")
 
+    def icc1_limits(self, level: float) -> tuple[float, float]:
+        """Return limits of ICC(1) from the F ratio, with the group size that counts; exact for equal sizes."""
+        df1, df2 = self.n_groups - 1, self.n_persons - self.n_groups
+        if self.within <= 0:
+            return float("nan"), float("nan")
+        F, upper, k = self.between / self.within, 0.5 + level / 2.0, self.size
+        low, high = F / stats.f.ppf(upper, df1, df2), F * stats.f.ppf(upper, df2, df1)
+        return float((low - 1.0) / (low + k - 1.0)), float((high - 1.0) / (high + k - 1.0))
+
 
 def within_group_agreement(
     df: pd.DataFrame,
@@ -192,7 +201,8 @@ def within_group_agreement(
     confidence(level)
     within(n_simulated, name="n_simulated", low=100, whole=True)
     steps, shares = _null(codes, null)
-    labels = _labels(df, groups)
+    item_columns(df)
+    labels = groups_beside(df, groups, option="groups=", of="group")
     answers = complete(df, minimum_items=1, varying=False)
     used = labels[df.notna().all(axis=1).to_numpy()]
     X, J = answers.codes, answers.n_items
@@ -210,7 +220,7 @@ def within_group_agreement(
     table = pd.DataFrame(rows, index=pd.Index(names, name="group"))
     critical = {n: _critical(int(n), X, steps, shares, int(n_simulated), level, random) for n in np.unique(sizes)}
     table["r_wg_j_critical"] = [critical[n] for n in sizes]
-    low, high = _icc1_limits(oneway, level)
+    low, high = oneway.icc1_limits(level)
     options = {
         "codes": [float(code) for code in steps],
         "null": null if isinstance(null, str) else [float(share) for share in shares],
@@ -251,16 +261,6 @@ def one_way(values: Array, member: npt.NDArray[np.int64]) -> OneWay:
         n_groups=g,
         n_persons=n,
     )
-
-
-def _icc1_limits(oneway: OneWay, level: float) -> tuple[float, float]:
-    """Return limits of ICC(1) from the F ratio, with the group size that counts; exact for equal sizes."""
-    df1, df2 = oneway.n_groups - 1, oneway.n_persons - oneway.n_groups
-    if oneway.within <= 0:
-        return float("nan"), float("nan")
-    F, upper, k = oneway.between / oneway.within, 0.5 + level / 2.0, oneway.size
-    low, high = F / stats.f.ppf(upper, df1, df2), F * stats.f.ppf(upper, df2, df1)
-    return float((low - 1.0) / (low + k - 1.0)), float((high - 1.0) / (high + k - 1.0))
 
 
 def agreement_of_variances(mean_variance: Array, null_variance: float, J: int) -> Array:
@@ -348,23 +348,6 @@ def _null(codes: Sequence[float], null: Null | Sequence[float]) -> tuple[Array, 
             )
         )
     return steps, shares
-
-
-def _labels(df: pd.DataFrame, groups: pd.Series | npt.ArrayLike) -> pd.Series:
-    """Return the groups beside the rows, or refuse groups that do not belong to them."""
-    item_columns(df)
-    labels = beside(df, groups, option="groups=")
-    if labels.isna().any():
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_SHAPE_MISMATCH,
-                what="A person has no group.",
-                got=f"{int(labels.isna().sum())} missing groups",
-                allowed="a group for every person",
-                fix="Give every person a group, or leave out the persons without one.",
-            )
-        )
-    return labels
 
 
 def _told(table: pd.DataFrame, oneway: OneWay) -> list[Problem]:
