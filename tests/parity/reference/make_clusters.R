@@ -5,9 +5,13 @@ icc <- function(value, group, level = .95) {
   d <- data.frame(value = value, group = factor(group)); d <- d[!is.na(d$value), ]; d$group <- droplevels(d$group)
   m <- aov(value ~ group, d); ms <- summary(m)[[1]][["Mean Sq"]]; df <- summary(m)[[1]][["Df"]]
   n <- as.numeric(table(d$group)); G <- length(n); N <- sum(n); n0 <- (N - sum(n^2) / N) / (G - 1)
-  F <- ms[1] / ms[2]; up <- 1 - (1 - level) / 2; low <- F / qf(up, df[1], df[2]); high <- F * qf(up, df[2], df[1])
+  y <- tapply(d$value, d$group, mean)
+  # Wald's limits of the variance ratio: where the weighted sum of squares of the means meets quantiles of F
+  F <- function(r) { w <- n / (1 + n * r); sum(w * (y - weighted.mean(y, w))^2) / (G - 1) / ms[2] }
+  limit <- function(p) { low <- -1 / max(n) * (1 - 1e-9); q <- qf(p, df[1], df[2]); if (F(low) <= q) return(-1 / max(n)); uniroot(function(r) F(r) - q, c(low, 1e4), tol = 1e-14)$root }
+  r_low <- limit(1 - (1 - level) / 2); r_high <- limit((1 - level) / 2)
   r <- list(n = N, n_groups = G, n0 = n0, weighted_size = sum(n^2) / N, msb = ms[1], msw = ms[2], multilevel_icc1 = ICC1(m), multilevel_icc2 = ICC2(m),
-            icc1 = (ms[1] - ms[2]) / (ms[1] + (n0 - 1) * ms[2]), low = (low - 1) / (low + n0 - 1), high = (high - 1) / (high + n0 - 1))
+            icc1 = (ms[1] - ms[2]) / (ms[1] + (n0 - 1) * ms[2]), low = r_low / (1 + r_low), high = r_high / (1 + r_high))
   if (length(unique(n)) == 1) {
     wide <- do.call(rbind, split(d$value, d$group)); p <- suppressWarnings(psych::ICC(wide, lmer = FALSE)$results)
     r$psych <- list(icc1 = p[1, "ICC"], low = p[1, "lower bound"], high = p[1, "upper bound"], icc1k = p[4, "ICC"])

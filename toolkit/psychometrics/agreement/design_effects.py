@@ -108,10 +108,11 @@ def design_effects(df: pd.DataFrame, *, cluster: pd.Series | npt.ArrayLike, leve
 
     Notes
     -----
-    From the one-way analysis of variance with mean squares MSB and MSW of N persons in G clusters of sizes n:
-    ``ICC(1) = (MSB - MSW) / (MSB + (n0 - 1) MSW)`` with ``n0 = (N - sum n^2 / N) / (G - 1)``, with limits from the F
-    ratio, exact for equal sizes under normality; negative estimates are kept. ``ICC(2) = (MSB - MSW) / MSB`` is the
-    reliability of the mean of a cluster, which is ICC(1) stepped up by Spearman and Brown to n0 members.
+    From the one-way analysis of variance with mean squares MSB and MSW of N persons in G clusters of sizes n: ``ICC(1)
+    = (MSB - MSW) / (MSB + (n0 - 1) MSW)`` with ``n0 = (N - sum n^2 / N) / (G - 1)``; negative estimates are kept. The
+    limits are Wald's, exact under normality for any sizes, and those of the F ratio for equal sizes. ``ICC(2) = (MSB -
+    MSW) / MSB`` is the reliability of the mean of a cluster, which is ICC(1) stepped up by Spearman and Brown to n0
+    members.
 
     ``design effect = 1 + (b - 1) ICC(1)``, Kish's, with ``b = sum n^2 / N``, and ``effective n = N / design effect``.
     With equal sizes b is their size and equals n0. With unequal sizes b makes the design effect that of the mean of all
@@ -133,8 +134,8 @@ def design_effects(df: pd.DataFrame, *, cluster: pd.Series | npt.ArrayLike, leve
     Bliese, P. D. (2000). Within-group agreement, non-independence, and reliability. In K. J. Klein & S. W. J.
     Kozlowski (Eds.), Multilevel theory, research, and methods in organizations (pp. 349-381). Jossey-Bass.
 
-    Donner, A. (1986). A review of inference procedures for the intraclass correlation coefficient in the one-way random
-    effects model. International Statistical Review, 54, 67-82. https://doi.org/10.2307/1403259
+    Harville, D. A., & Fenech, A. P. (1985). Confidence intervals for a variance ratio, or for heritability, in an
+    unbalanced mixed linear model. Biometrics, 41, 137-152. https://doi.org/10.2307/2530650
 
     Examples
     --------
@@ -169,8 +170,8 @@ def design_effects(df: pd.DataFrame, *, cluster: pd.Series | npt.ArrayLike, leve
         n_persons=int(used.sum()),
         n_items=len(checked.items),
         n_dropped=int((~used).sum()),
-        method="ICC(1), ICC(2) by one-way analysis of variance, F limits; design effect of a mean 1 + (b - 1) ICC(1), "
-        "b the mean size of a person's cluster, a negative ICC(1) as 0; by column",
+        method="ICC(1), ICC(2) by one-way analysis of variance, Wald's limits; design effect of a mean 1 + (b - 1) "
+        "ICC(1), b the mean size of a person's cluster, a negative ICC(1) as 0; by column",
         warnings=tuple(warnings),
         provenance=provenance("design_effects", {"level": level}),
     )

@@ -144,10 +144,10 @@ def cronbach_alpha(
     ``u_i = n / (n - 1) k / (k - 1) / V (tr / V d_i^2 - q_i)``, with V the variance of the sum, tr the sum of the item
     variances, d_i the deviation of the person's sum and q_i the sum of squared deviations of the answers. The variance
     of alpha is ``G / (G - 1) sum_g (sum of u_i in cluster g)^2 / n^2`` for G clusters, and the limits are those of
-    log(1 - alpha) with Student's t on G - 1 degrees of freedom. Under "pairwise" u_i is summed over the covariances that the person
-    is behind. The estimate is alpha of all persons, whose differences between clusters count. The variance itself is
-    estimated from G sums: Cameron and Miller call 20 to 50 clusters few for regressions; here it is told below 10, and
-    the measured coverage is in ``docs/coverage.md``.
+    log(1 - alpha) with Student's t on G - 1 degrees of freedom. Under "pairwise" u_i is summed over the
+    covariances that the person is behind. The estimate is alpha of all persons, whose differences between clusters
+    count. The variance itself is estimated from G sums: Cameron and Miller call 20 to 50 clusters few for regressions;
+    here it is told below 10, and the measured coverage is in ``docs/coverage.md``.
 
     Validated against psych 2.5.3 ``alpha`` and ``alpha.ci`` on bfi, relative tolerance 1e-6
     (``tests/parity/test_bfi.py``), and pingouin ``cronbach_alpha``; the variance with clusters against lavaan 0.6.14
