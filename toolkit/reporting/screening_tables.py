@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit.reporting.table import Table
+from toolkit.reporting.unit_tables import COLUMN_DECIMALS, COLUMN_HEADINGS, scale_columns
 
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
@@ -74,6 +75,7 @@ def screening_tables(run: ValidationRun) -> Iterator[Table]:
                     "high_without": without.high,
                     "n_persons_without": without.n_persons,
                     "difference": without.estimate - everyone.estimate,
+                    **scale_columns(run, code),
                 }
                 for code, (everyone, without) in found.alpha.items()
             ]
@@ -84,6 +86,10 @@ def screening_tables(run: ValidationRun) -> Iterator[Table]:
             "low_without": "low",
             "high_without": "high",
             "n_persons_without": "n without the flagged",
+            **COLUMN_HEADINGS,
         },
-        decimals=dict.fromkeys(("alpha", "alpha_without", "low_without", "high_without", "difference"), 3),
+        decimals={
+            **dict.fromkeys(("alpha", "alpha_without", "low_without", "high_without", "difference"), 3),
+            **COLUMN_DECIMALS,
+        },
     )
