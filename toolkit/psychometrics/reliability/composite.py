@@ -200,7 +200,7 @@ def composite_omega(
     estimate = found.observed if denominator == "observed" else found.implied
     if interval == "delta":
         seed = None
-        limits = _logit_interval(estimate, found.error, level)
+        limits = logit_interval(estimate, found.error, level)
         if found.converged and not np.isfinite(limits.low):
             warnings.append(undefined("omega's interval", "Omega or a loading is at or beyond its limit."))
     else:
@@ -398,7 +398,7 @@ def _omega_standard_error(model: OneFactor, R: Array, scale: Array, n: int, deno
     return float(np.sqrt(max(variance, 0.0)))
 
 
-def _logit_interval(estimate: float, error: float, level: float) -> Interval:
+def logit_interval(estimate: float, error: float, level: float) -> Interval:
     """Return Wald limits on the logit scale, brought back; NaN outside (0, 1)."""
     method = "delta method, logit"
     if not 1e-8 < estimate < 1.0 - 1e-8 or not np.isfinite(error):
