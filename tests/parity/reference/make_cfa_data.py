@@ -8,11 +8,11 @@ Run from the repository root, between the two stages of the R script::
 
 The first stage stores the public example data sets, this script stores ``cfa_mixed.csv`` and ``cfa_waves.csv`` beside
 itself and writes the 40 data sets of the Type-I check into the scratch folder, and the second stage fits the models.
-The 40 data sets are not stored: a test makes them again with :func:`type_one`, and compares ``checksum`` with the value in
-``cfa.json["type_one"]`` before it trusts the comparison.
+The 40 data sets are not stored: a test makes them again with :func:`type_one`, and compares ``checksum`` with the value
+in ``cfa.json["type_one"]`` before it trusts the comparison.
 
-Every number is a sum of a few products taken element by element (no matrix product, whose last bit depends on the linear
-algebra library), and is rounded to six decimals.
+Every number is a sum of a few products taken element by element (no matrix product, whose last bit depends on the
+linear algebra library), and is rounded to six decimals.
 
 Nobody answered anything here. ``cfa_mixed.csv`` adds three simulated continuous items to the simulated items u1-u4 of
 ``datCat`` (R package semTools); ``cfa_waves.csv`` holds 400 simulated persons, four items at two waves.
@@ -64,7 +64,7 @@ def checksum(values: pd.DataFrame) -> float:
 
 
 def mixed() -> pd.DataFrame:
-    """u1-u4 and g of ``cfa_datcat.csv``, and c1-c3: a part of the centred sum of u1-u4, a part of their own, and noise."""
+    """u1-u4 and g of ``cfa_datcat.csv``, and c1-c3: a part of the sum of u1-u4, a part of their own, and noise."""
     data = pd.read_csv(HERE / "cfa_datcat.csv")[["u1", "u2", "u3", "u4", "g"]]
     centred = data[["u1", "u2", "u3", "u4"]].sum(axis=1) - 10
     noise = _generator(41).standard_normal((len(data), 4))
@@ -77,8 +77,8 @@ def mixed() -> pd.DataFrame:
 def waves() -> pd.DataFrame:
     """400 persons, items y1-y4 at waves 1 and 2 (y1_1 ... y4_2), and the same cut to four categories (o1_1 ... o4_2).
 
-    Loadings, intercepts and thresholds are equal over waves; the latent mean rises by 0.4, the latent standard deviation
-    is 1.2 at the second wave, and each item shares a specific part over waves.
+    Loadings, intercepts and thresholds are equal over waves; the latent mean rises by 0.4, the latent standard
+    deviation is 1.2 at the second wave, and each item shares a specific part over waves.
     """
     draws = _generator(42).standard_normal((400, 14))
     first = draws[:, 0]
@@ -103,7 +103,8 @@ def main(scratch: Path) -> None:
         data = type_one(k)
         data.to_csv(scratch / f"normal_{k}.csv", index=False)
         cut(data).to_csv(scratch / f"ordinal_{k}.csv", index=False)
-    pd.Series([checksum(type_one(k)) for k in range(N_SETS)]).to_csv(scratch / "checksums.csv", index=False, header=False)
+    sums = [checksum(type_one(k)) for k in range(N_SETS)]
+    pd.Series(sums).to_csv(scratch / "checksums.csv", index=False, header=False)
 
 
 if __name__ == "__main__":

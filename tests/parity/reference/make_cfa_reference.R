@@ -125,7 +125,7 @@ ml <- fit(HS); mlr <- fit(HS, estimator = "MLR")
 out$hs <- list(data = "cfa_hs.csv", models = models)
 out$hs$ml <- c(record(ml), list(residuals = residuals_of(ml), modification_indices = indices_of(ml), reliability = reliability_of(ml),
   scores = list(regression = scores_of(ml), bartlett = scores_of(ml, method = "Bartlett")),
-  residual_summary = try_or(lapply(c(cor.bentler = "cor.bentler", cor.bollen = "cor.bollen"), function(t) { z <- as.data.frame(unclass(quiet(lavResiduals(ml, type = t)$summary))); c(list(row = rownames(z)), columns_of(z)) }))))
+  residual_summary = try_or(lapply(c(cor.bentler = "cor.bentler", cor.bollen = "cor.bollen"), function(t) { z <- quiet(lavResiduals(ml, type = t)$summary); c(list(row = rownames(z)), columns_of(z)) }))))
 out$hs$ml_std_lv <- record(fit(HS, std.lv = TRUE)); out$hs$ml_meanstructure <- record(fit(HS, meanstructure = TRUE))
 out$hs$mlr <- c(record(mlr), list(modification_indices = indices_of(mlr)))
 out$hs$mlr_meanstructure <- record(fit(HS, estimator = "MLR", meanstructure = TRUE))
@@ -145,7 +145,7 @@ for (a in c(TRUE, FALSE)) for (b in c(TRUE, FALSE)) h_[[paste0("absolute_", tolo
 out$hs$htmt <- h_
 hm <- hs; hm[paste0("x", 1:9)] <- holes(as.matrix(hs[paste0("x", 1:9)]), 90)
 fi <- fiml(HS, hm); fir <- fiml(HS, hm, estimator = "MLR")
-out$hs$fiml <- c(record(fi), list(holes = 90, columns = paste0("x", 1:9), n_missing = sum(is.na(hm)), residuals = residuals_of(fi), modification_indices = indices_of(fi),
+out$hs$fiml <- c(record(fi), list(holes = 90, columns = paste0("x", 1:9), n_missing = sum(is.na(hm[paste0("x", 1:9)])), residuals = residuals_of(fi), modification_indices = indices_of(fi),
   h1 = list(mean = as.list(unclass(lavInspect(fi, "sampstat")$mean)), cov = lower_of(lavInspect(fi, "sampstat")$cov)),
   scores = list(regression = scores_of(fi), bartlett = scores_of(fi, method = "Bartlett")), fit_at_default_em_tolerance = numbers_of(quiet(fitMeasures(fit(HS, data = hm, missing = "fiml"))))))
 out$hs$fiml_mlr <- c(record(fir), list(holes = 90)); out$hs$fiml_std_lv <- record(fiml(HS, hm, std.lv = TRUE))
@@ -240,7 +240,7 @@ bw <- oc(U, data = binary); out$ordinal$binary <- list(rule = "1 if u >= 3, else
 # pairwise
 gaps <- datcat; gaps[ALL] <- holes(as.matrix(datcat[ALL]), 90)
 pw <- oc(U2, data = gaps, items = ALL, missing = "pairwise"); p1w <- oc(U, data = gaps, missing = "pairwise")
-out$ordinal$pairwise <- list(holes = 90, columns = ALL, n_missing = sum(is.na(gaps)), statistics = statistics_of(p1w), wlsmv = record(p1w), two_factor_wlsmv = record(pw),
+out$ordinal$pairwise <- list(holes = 90, columns = ALL, n_missing = sum(is.na(gaps[ALL])), statistics = statistics_of(p1w), wlsmv = record(p1w), two_factor_wlsmv = record(pw),
   listwise_two_factor_wlsmv = fits_only(oc(U2, data = gaps, items = ALL)), listwise_n = sum(complete.cases(gaps[ALL])))
 # invariance
 say("ordinal invariance")
@@ -283,7 +283,7 @@ level <- function(m, ...) quiet(cfa(m, two, cluster = "cluster", ...))
 two_record <- function(f) c(record(f), list(icc = try_or(numbers_of(unclass(lavInspect(f, "icc")))), h1_logl = f@h1$loglik,
   h1 = setNames(lapply(seq_along(f@h1$implied$cov), function(b) list(cov = lower_of(f@h1$implied$cov[[b]]), mean = as.numeric(f@h1$implied$mean[[b]]))), c("within", "between")),
   h1_tight = try_or({ z <- lavaan:::lav_mvnorm_cluster_em_sat(YLp = f@SampleStats@YLp[[1]], Lp = f@Data@Lp[[1]], verbose = FALSE, tol = 1e-11, min.variance = 1e-5, max.iter = 20000L)
-    list(logl = z$logl, within = lower_of(z$Sigma.W), between = lower_of(z$Sigma.B), mean = as.numeric(z$Mu.B)) }),
+    list(logl = z$logl, chisq = -2 * (as.numeric(logLik(f)) - z$logl), within = lower_of(z$Sigma.W), between = lower_of(z$Sigma.B), mean = as.numeric(z$Mu.B)) }),
   reliability = try_or(reliability_of(f)), baseline = try_or(numbers_of(quiet(fitMeasures(f, c("baseline.chisq", "baseline.df")))))))
 t1 <- level(L1); t3 <- level(L3)
 out$twolevel <- list(data = "cfa_twolevel.csv", cluster = "cluster", models = list(one = L1, two = L2, equal = L3, one_six = L4, shared = L5),
