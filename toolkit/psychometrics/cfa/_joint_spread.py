@@ -10,7 +10,13 @@ import numpy as np
 
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import implied, pulled_back
-from toolkit.psychometrics.cfa.casewise import cluster_sums, model_scores, saturated_information, saturated_scores, vech
+from toolkit.psychometrics.cfa.casewise import (
+    cluster_corrections,
+    model_scores,
+    saturated_information,
+    saturated_scores,
+    vech,
+)
 from toolkit.psychometrics.cfa.fitting import LIKELIHOOD, FittedModel
 from toolkit.psychometrics.cfa.moments import GroupSample
 
@@ -31,14 +37,15 @@ class JointSpread:
         self._robust = fit.estimator in LIKELIHOOD and (fit.estimator == "MLR" or fit.n_clusters > 0)
         self.covariance = fit.covariance
         self._shares: list[Array] = []
+        self._corrections: Array = np.sqrt(cluster_corrections(fit.samples))
         self._inverse = np.linalg.inv(fit.information)
         if fit.parts is not None:
             self.covariance = self._inverse @ fit.parts.K @ self._inverse / fit.n
         if self._robust:
             means = fit.compiled.model.mean_structure
-            for group, sample in zip(fit.compiled.groups, fit.samples, strict=True):
+            for group, sample, weight in zip(fit.compiled.groups, fit.samples, self._corrections, strict=True):
                 scores = model_scores(group, implied(group, fit.x), sample, means=means)
-                self._shares.append(scores @ self._inverse / fit.n)
+                self._shares.append(weight * scores @ self._inverse / fit.n)
 
     def standard_error(self, by_parameter: Array, by_moment: Array, number: int) -> float:
         """Return the standard error of a number with these slopes in x and in the moments of one group."""
@@ -86,16 +93,16 @@ class JointSpread:
         else:
             away = sample.values - sample.mean
             own = ((away @ A) * away).sum(axis=1) - float((A * sample.S).sum())
-        own = own[:, None] / sample.n
+        own = own / sample.n
         if not self.fit.n_clusters or sample.clusters is None:
-            return shares.T @ own[:, 0], float((own * own).sum())
-        G = self.fit.n_clusters
-        every = np.zeros((G, shares.shape[1]))
+            return shares.T @ own, float(own @ own)
+        every = np.zeros((self.fit.n_clusters, shares.shape[1]))
         for each, found in zip(self._shares, self.fit.samples, strict=True):
             if found.clusters is not None:
-                every += cluster_sums(each, found.clusters, G)
-        sums = cluster_sums(own, sample.clusters, G)[:, 0]
-        return every.T @ sums * G / (G - 1.0), float(sums @ sums) * G / (G - 1.0)
+                np.add.at(every, found.clusters, each)
+        sums = np.zeros(self.fit.n_clusters)
+        np.add.at(sums, sample.clusters, self._corrections[number] * own)
+        return every.T @ sums, float(sums @ sums)
 
 
 def _half(A: Array, sample: GroupSample) -> Array:

@@ -50,7 +50,7 @@ class ItemScale:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Steps:
-    """How answers come from variables: which items are ordered, where their thresholds begin, and the steps of codes."""
+    """How answers come from variables: which items are ordered, where thresholds begin, and the steps of codes."""
 
     ordered: Flags
     first: Counts
@@ -75,14 +75,14 @@ def item_scale(group: GroupMatrices, at: Implied) -> ItemScale:
     """Return the model's items, ordered ones with variance 1."""
     unit = np.where(group.ordered, np.sqrt(np.diag(at.Sigma)), 1.0)
     both = np.outer(unit, unit)
-    common = at.L @ at.values["Psi"] @ at.L.T
+    common = at.L @ at.matrices["Psi"] @ at.L.T
     item = group.item_of
     return ItemScale(
         L=at.L / unit[:, None],
         V=np.diag(at.V).copy(),
         G=common / both,
         R=at.Sigma / both,
-        tau=(at.values["tau"][:, 0] - at.mu[item]) / unit[item],
+        tau=(at.matrices["tau"][:, 0] - at.mu[item]) / unit[item],
     )
 
 
@@ -113,9 +113,9 @@ class SumScores:
 
     def of_factor(self, items: Counts, factor: int) -> SumVariance:
         """Return the part of a sum's variance that one factor explains."""
-        l, v = self.scale.L[items, factor], float(self.scale.V[factor])
-        value, M, by_tau = sum_of_codes(v * np.outer(l, l), self.scale.tau, self.steps, items, own=True)
-        slopes = 2.0 * v * (M @ l) @ self._dL[items, factor] + (l @ M @ l) * self._dV[factor]
+        lam, v = self.scale.L[items, factor], float(self.scale.V[factor])
+        value, M, by_tau = sum_of_codes(v * np.outer(lam, lam), self.scale.tau, self.steps, items, own=True)
+        slopes = 2.0 * v * (M @ lam) @ self._dL[items, factor] + (lam @ M @ lam) * self._dV[factor]
         return self._found(value, slopes + by_tau @ self._dtau)
 
     def common(self, items: Counts) -> SumVariance:

@@ -100,25 +100,25 @@ def linear_scores(at: Implied, mu: Array, values: Array, *, bartlett: bool) -> A
     Bartlett, M. S. (1937). The statistical conception of mental factors. British Journal of Psychology, 28, 97-104.
     https://doi.org/10.1111/j.2044-8295.1937.tb00863.x
     """
-    Lambda, V = at.values["Lambda"], at.V
+    Lambda, V = at.matrices["Lambda"], at.V
     if bartlett and not np.any(Lambda, axis=0).all():
         raise conflict(
             "method='Bartlett'",
             why="A factor without items of its own has no Bartlett score.",
             fix="Use method='regression'.",
         )
-    eta0 = at.J @ at.values["alpha"][:, 0]
+    eta0 = at.J @ at.matrices["alpha"][:, 0]
     answered = ~np.isnan(values)
     kinds, which = np.unique(answered, axis=0, return_inverse=True)
     scores = np.full((values.shape[0], V.shape[0]), np.nan)
     for number, kind in enumerate(kinds):
         rows, seen = np.flatnonzero(which.ravel() == number), np.flatnonzero(kind)
-        weights = np.linalg.solve(at.Sigma[np.ix_(seen, seen)], Lambda[seen])
+        weights = np.asarray(np.linalg.solve(at.Sigma[np.ix_(seen, seen)], Lambda[seen]), dtype=np.float64)
         if bartlett:
             inner = Lambda[seen].T @ weights
             if np.linalg.matrix_rank(inner, hermitian=True) < inner.shape[0]:
                 continue
-            weights = np.linalg.solve(inner, weights.T).T
+            weights = weights @ np.linalg.inv(inner)
         else:
             weights = weights @ V
         scores[rows] = eta0 + (values[np.ix_(rows, seen)] - mu[seen]) @ weights
@@ -137,9 +137,9 @@ def modal_scores(group: GroupMatrices, at: Implied, values: Array) -> Array:
 
     Notes
     -----
-    Minimises ``(eta - eta0)' V^-1 (eta - eta0) / 2 - sum_j log P(y_j | eta)``, which is convex. Answers to ordered items
-    have the probabilities of a normal variable between thresholds, those to continuous ones a normal density. Residual
-    covariances are left out, as in lavaan. Persons with the same answers are one.
+    Minimises ``(eta - eta0)' V^-1 (eta - eta0) / 2 - sum_j log P(y_j | eta)``, which is convex. Answers to ordered
+    items have the probabilities of a normal variable between thresholds, those to continuous ones a normal density.
+    Residual covariances are left out, as in lavaan. Persons with the same answers are one.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def modal_scores(group: GroupMatrices, at: Implied, values: Array) -> Array:
     Skrondal, A., & Rabe-Hesketh, S. (2004). Generalized latent variable modeling. Chapman & Hall/CRC.
     https://doi.org/10.1201/9780203489437
     """
-    theta = np.diag(at.values["Theta"])
+    theta = np.diag(at.matrices["Theta"])
     if theta.min() <= 0.0 or np.linalg.eigvalsh(at.V)[0] <= 1e-12 * np.trace(at.V):
         raise StatisticsError(
             Problem(
@@ -170,14 +170,14 @@ class _Posterior:
     """The posterior of the factors of many persons at once."""
 
     def __init__(self, group: GroupMatrices, at: Implied, values: Array) -> None:
-        self.Lambda = np.ascontiguousarray(at.values["Lambda"], dtype=np.float64)
-        self.eta0 = at.J @ at.values["alpha"][:, 0]
+        self.Lambda = np.ascontiguousarray(at.matrices["Lambda"], dtype=np.float64)
+        self.eta0 = at.J @ at.matrices["alpha"][:, 0]
         self.K = np.linalg.inv(at.V)
-        self.scale = np.sqrt(np.diag(at.values["Theta"]))
+        self.scale = np.sqrt(np.diag(at.matrices["Theta"]))
         self.products = (self.Lambda[:, :, None] * self.Lambda[:, None, :]).reshape(values.shape[1], -1)
         self.answered = ~np.isnan(values)
         self.ordered: Flags = group.ordered
-        nu, tau = at.values["nu"][:, 0], at.values["tau"][:, 0]
+        nu, tau = at.matrices["nu"][:, 0], at.matrices["tau"][:, 0]
         self.low, self.high = np.full(values.shape, -np.inf), np.full(values.shape, np.inf)
         for j in np.flatnonzero(group.ordered):
             cuts = np.concatenate([[-np.inf], tau[group.item_of == j] - nu[j], [np.inf]])
@@ -187,36 +187,35 @@ class _Posterior:
         self.values = np.where(self.answered, values - nu, 0.0)
 
     def mode(self) -> Array:
-        """Return where the posterior is highest, shape (n, m)."""
-        n, m = self.values.shape[0], self.K.shape[0]
-        eta = np.tile(self.eta0, (n, 1))
+        """Return where the posterior is highest, shape (n, m); NaN where the search does not end."""
+        n = self.values.shape[0]
+        eta = np.tile(np.asarray(self.eta0, dtype=np.float64), (n, 1))
         going = np.arange(n)
+        value, slope, bend = self._at(eta, going)
         for _ in range(_STEPS):
-            value, slope, bend = self._at(eta[going], going)
             step = -np.linalg.solve(bend, slope[:, :, None])[:, :, 0]
-            done = np.abs(step).max(axis=1) <= _CLOSE * (1.0 + np.abs(eta[going]).max(axis=1))
-            length = np.ones(going.size)
+            new = eta[going] + step
+            found = self._at(new, going)
+            worse = np.flatnonzero(~(found[0] <= value + 1e-12 * np.abs(value)))
             for _ in range(_HALVINGS):
-                worse = ~done & ~(
-                    self._value(eta[going] + length[:, None] * step, going) <= value + 1e-12 * np.abs(value)
-                )
-                if not worse.any():
+                if not worse.size:
                     break
-                length[worse] *= 0.5
-            eta[going] += length[:, None] * step
-            going = going[~done]
+                step[worse] *= 0.5
+                new[worse] = eta[going[worse]] + step[worse]
+                for whole, part in zip(found, self._at(new[worse], going[worse]), strict=True):
+                    whole[worse] = part
+                worse = worse[~(found[0][worse] <= value[worse] + 1e-12 * np.abs(value[worse]))]
+            eta[going] = new
+            left = np.abs(step).max(axis=1) > _CLOSE * (1.0 + np.abs(new).max(axis=1))
+            going = going[left]
             if not going.size:
-                break
+                return eta
+            value, slope, bend = (part[left] for part in found)
         eta[going] = np.nan
-        return eta.reshape(n, m)
-
-    def _value(self, eta: Array, rows: Counts) -> Array:
-        away = eta - self.eta0
-        value: Array = 0.5 * ((away @ self.K) * away).sum(axis=1) - self._logs(eta, rows)[0].sum(axis=1)
-        return value
+        return eta
 
     def _at(self, eta: Array, rows: Counts) -> tuple[Array, Array, Array]:
-        """Return the function, its slopes (n, m) and second slopes (n, m, m)."""
+        """Return the function that is made small, its slopes (n, m) and second slopes (n, m, m)."""
         away = eta - self.eta0
         log, first, second = self._logs(eta, rows)
         pull = away @ self.K
@@ -307,7 +306,7 @@ def _answers(
 
 def _codes_of(frame: Frame, ordered: frozenset[str]) -> list[Array]:
     """Return the codes of each ordered item that anybody gave; none for continuous items."""
-    values = np.concatenate(frame.values)
+    values = np.concatenate(frame.answers)
     return [
         np.unique(values[~np.isnan(values[:, j]), j]) if item in ordered else np.zeros(0)
         for j, item in enumerate(frame.items)

@@ -258,18 +258,17 @@ class _Reliability:
         at = implied(group, self.fit.x)
         structure = structure_of(self.model, number)
         kinds = roles(structure, at.V)
-        observed = sample.S if sample.ordinal is None else sample.ordinal.R
-        sums = SumScores(group, self.fit.x, observed, self._steps())
+        sums = SumScores(group, self.fit.x, sample.S, self._steps())
         everything = np.arange(len(self.model.items))
         self._total(number, sums, everything)
         for f, items in enumerate(structure.items):
             self._factor(number, f, sums, at, structure, kinds[f])
             self._warn_negative(number, f, at, items)
-        self._heterotrait(number, observed, structure)
+        self._heterotrait(number, sample.S, structure)
 
     def _steps(self) -> list[Array]:
         """Return the steps between the codes that anybody gave to each ordered item."""
-        values = np.concatenate(self.frame.values)
+        values = np.concatenate(self.frame.answers)
         return [
             np.diff(np.unique(values[~np.isnan(values[:, j]), j])) if item in self.model.ordered else np.zeros(0)
             for j, item in enumerate(self.model.items)
@@ -325,13 +324,13 @@ class _Reliability:
     def _variances(sums: SumScores, items: Counts, f: int) -> tuple[float, float, float]:
         """Return composite reliability, average variance extracted and the mean squared standardised loading."""
         scale = sums.scale
-        l, v = scale.L[items, f], float(scale.V[f])
+        lam, v = scale.L[items, f], float(scale.V[f])
         square = np.ix_(items, items)
         total = np.diag(scale.R)[items]
         unit = np.sqrt(total)
         observed = np.where(sums.steps.ordered, 1.0, np.diag(sums.observed))[items]
-        composite = v * float((l / unit).sum()) ** 2 / float((scale.R[square] / np.outer(unit, unit)).sum())
-        return composite, v * float(l @ l) / float(observed.sum()), v * float((l**2 / total).mean())
+        composite = v * float((lam / unit).sum()) ** 2 / float((scale.R[square] / np.outer(unit, unit)).sum())
+        return composite, v * float(lam @ lam) / float(observed.sum()), v * float((lam**2 / total).mean())
 
     def _hierarchy(
         self,
@@ -428,7 +427,7 @@ class _Reliability:
         else:
             errors = "sums over persons" if self.fit.estimator == "MLR" else "normal theory"
         return (
-            f"{what}, {self.fit.estimator} confirmatory model, observed total variance; true variance from all loadings "
+            f"{what}, {self.fit.estimator} confirmatory model, observed total variance; true variance from loadings "
             f"and factor covariances, residual covariances as error; delta method, logit, {errors}; HTMT and HTMT2 of "
             "absolute correlations"
         )
@@ -440,5 +439,5 @@ _COEFFICIENTS = ("omega", "omega_model", "omega_total")
 def _explained_common(at: Implied, items: Counts, f: int) -> float:
     """Return a factor's share of the common variance of standardised items."""
     total = np.diag(at.Sigma)[items]
-    common = np.diag(at.L @ at.values["Psi"] @ at.L.T)[items]
+    common = np.diag(at.L @ at.matrices["Psi"] @ at.L.T)[items]
     return float((at.L[items, f] ** 2 * at.V[f, f] / total).sum() / (common / total).sum())
