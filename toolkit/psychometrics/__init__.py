@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -54,6 +55,7 @@ __all__ = [
     "CarelessRespondingResult",
     "ComparisonDataResult",
     "CorrelationResult",
+    "DynamicCutoffsResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
@@ -89,6 +91,7 @@ __all__ = [
     "count_responses",
     "cronbach_alpha",
     "describe_items",
+    "dynamic_fit_cutoffs",
     "efa",
     "empirical_kaiser_criterion",
     "greatest_lower_bound",
@@ -186,6 +189,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
