@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
     from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
+    from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
@@ -64,6 +65,7 @@ __all__ = [
     "ComparisonDataResult",
     "CorrelationResult",
     "DesignEffectsResult",
+    "DynamicCutoffsResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
@@ -105,6 +107,7 @@ __all__ = [
     "cronbach_alpha",
     "describe_items",
     "design_effects",
+    "dynamic_fit_cutoffs",
     "efa",
     "empirical_kaiser_criterion",
     "greatest_lower_bound",
@@ -213,6 +216,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

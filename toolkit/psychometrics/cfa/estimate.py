@@ -88,7 +88,7 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
         decrement = float(-gradient @ direction)
         if abs(decrement) <= _DECREMENT * max(1.0, abs(value)):
             return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
-        moved, moved_value = _line(problem, x, value, direction, decrement)
+        moved, moved_value = line_search(problem, x, value, direction, decrement)
         if moved is None:
             if fresh == 0:
                 break
@@ -100,14 +100,15 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
         fresh += 1
         if step < 4:
             H, fresh = metric(problem.information(x)), 0
-        H = _updated(H, s, y)
+        H = updated(H, s, y)
     converged = abs(decrement) <= _LOOSE_DECREMENT * max(1.0, abs(value))
     return Solution(x=x, value=value, converged=converged, n_iterations=step + 1, n_starts=1)
 
 
-def _line(
+def line_search(
     problem: Discrepancy, x: Array, value: float, direction: Array, decrement: float
 ) -> tuple[Array | None, float]:
+    """Return a point in that direction with a lower discrepancy, and its value there; None where there is none."""
     length = 1.0
     noise = 4.0 * np.finfo(float).eps * max(1.0, abs(value))
     for _halving in range(40):
@@ -119,7 +120,7 @@ def _line(
     return None, value
 
 
-def _updated(H: Array, s: Array, y: Array) -> Array:
+def updated(H: Array, s: Array, y: Array) -> Array:
     """Return the inverse metric after a BFGS update, if the curvature allows one."""
     curvature = float(s @ y)
     if curvature <= 1e-12 * float(np.linalg.norm(s) * np.linalg.norm(y)):
