@@ -155,6 +155,11 @@ def units(run: ValidationRun) -> list[str]:
             f"effect is {_from_to(design)}: so many times the variance of a mean score is what independent persons "
             "would give, and an interval of a mean that ignores units is too short by its square root."
         )
+    if run.data.smallest_group:
+        told.append(
+            f"Units with fewer than {run.data.smallest_group} persons behind a number are left out of its ICC(1) and "
+            "design effect, and count together as one unit in intervals with units."
+        )
     told.append(
         "The intervals in this report take persons as independent, but for those of alpha and omega that say 'with "
         "units'. For alpha and omega the effect is often smaller than for a mean; where it is not, read the interval "

@@ -147,7 +147,7 @@ def cronbach_alpha(
     log(1 - alpha) with Student's t on G - 1 degrees of freedom. Under "pairwise" u_i is summed over the
     covariances that the person is behind. The estimate is alpha of all persons, whose differences between clusters
     count. The variance itself is estimated from G sums: Cameron and Miller call 20 to 50 clusters few for regressions;
-    here it is told below 10, and the measured coverage is in ``docs/coverage.md``.
+    here it is told below 10, where 95 % intervals were measured to hold in 89 % with 5 clusters of 5 to 75 persons.
 
     Validated against psych 2.5.3 ``alpha`` and ``alpha.ci`` on bfi, relative tolerance 1e-6
     (``tests/parity/test_bfi.py``), and pingouin ``cronbach_alpha``; the variance with clusters against lavaan 0.6.14
