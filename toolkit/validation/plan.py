@@ -53,9 +53,10 @@ class ValidationPlan:
         model of one's own in lavaan's syntax. None takes correlated factors, one a scale.
     cfa_estimator : {"WLSMV", "ULSMV", "DWLS", "MLR", "ML"} or None
         Its estimator. None takes WLSMV where every item of the model offers at most five points, MLR otherwise: with
-        five points both do well, with fewer only the first, with more the second (Rhemtulla, Brosseau-Liard & Savalei,
-        2012, https://doi.org/10.1037/a0029315). Under ``pairwise``, WLSMV takes each correlation from those who answered
-        both items, and MLR uses every answer by full information maximum likelihood.
+        two to four categories answers are better taken as ordered, with five to seven both ways do well (Rhemtulla,
+        Brosseau-Liard & Savalei, 2012, https://doi.org/10.1037/a0029315). Under ``pairwise``, WLSMV takes each
+        correlation from those who answered both items, and MLR uses every answer by full information maximum
+        likelihood.
     invariance_by : str or None
         The column whose groups the measurement is compared over, such as ``language``.
     dynamic_cutoffs : bool
