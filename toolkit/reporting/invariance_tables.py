@@ -116,7 +116,9 @@ def invariance_table(
     step = {str(row["level"]): row for row in rows_of(tests)}
     names = list(dict.fromkeys([*levels, *step]))
     rows = []
-    for name in names:
+    highest = highest_level(tests, names, broken=[name for name, told in (flags or {}).items() if told])
+    reached = -1 if highest is None else names.index(highest)
+    for place, name in enumerate(names):
         fit, test = levels.get(name, {}), step.get(name, {})
         row: dict[str, Any] = {"level": _long_name(name, words)}
         row |= {column: _best(fit, column) for column in _FIT_COLUMNS}
@@ -124,14 +126,14 @@ def invariance_table(
         row |= {
             column: _float(test.get(column)) for column in ("chisq_diff", "df_diff", "p", "d_cfi", "d_rmsea", "d_srmr")
         }
-        row["holds"] = _verdict(test, words)
+        row["holds"] = _verdict(test, words, counts=place <= reached)
         row["flag"] = " ".join((flags or {}).get(name, ()))
         rows.append(row)
     frame = pd.DataFrame(rows)
     if (frame["flag"] == "").all():
         frame = frame.drop(columns="flag")
     variants = {_variant(fit) for fit in levels.values()}
-    note = words["inv_table_note"].format(rule=rule_text(rule, words), n=number(n_persons, language))
+    note = words["inv_table_note"].format(n=number(n_persons, language))
     told = [words[f"inv_variant_{variant}"] for variant in sorted(variants) if variant]
     return Table(
         name="invariance",
@@ -140,7 +142,7 @@ def invariance_table(
         headings={column: words[f"inv_{column}"] for column in frame.columns},
         decimals=dict.fromkeys(("cfi", "rmsea", "srmr", "p", "d_cfi", "d_rmsea", "d_srmr"), 3)
         | {"chisq": 2, "chisq_diff": 2},
-        note=" ".join([note, *told]),
+        note=" ".join([note, *told, words["inv_rule"].format(rule=rule_text(rule, words))]),
         language=language,
     )
 
@@ -161,9 +163,11 @@ def _float(value: Any) -> float:
     return math.nan if value is None or value is pd.NA else float(value)
 
 
-def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
+def _verdict(test: Mapping[str, Any], words: Mapping[str, str], *, counts: bool) -> str:
     if not test or not test.get("against"):
         return words["inv_start"]
+    if test["holds"] and not counts:
+        return f"\N{EN DASH} {words['inv_after']}"
     return {
         True: f"\N{CHECK MARK} {words['inv_yes']}",
         False: f"\N{MULTIPLICATION X} {words['inv_no']}",

@@ -34,7 +34,7 @@ LARGE = 0.1
 MOST_NUMBERED = 36
 """With more items than this there is no room for numbers; a dot marks large residuals."""
 
-_CELL, _SMALL_CELL = 19, 11
+_CELL, _SMALL_CELL = 21, 11
 _DARK_INK, _LIGHT_INK = "#14181f", "white"
 _SIGN = "\N{WARNING SIGN}\N{VARIATION SELECTOR-15}"
 _LABEL_WIDTH = 76
