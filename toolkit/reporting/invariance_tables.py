@@ -231,6 +231,58 @@ def latent_means_table(
     )
 
 
+def freed_table(
+    freed: pd.DataFrame, *, language: str = "en", names: Mapping[str, str] | None = None, flags: Sequence[str] = ()
+) -> Table:
+    """Make the table of the equalities that a search for partial invariance gave up, in their order.
+
+    Parameters
+    ----------
+    freed : DataFrame
+        Columns level, context, lhs, op, rhs, mi, epc, p_adjusted.
+    language : str
+        Language of words and numbers.
+    names : mapping of str to str, optional
+        Names of factors and items for readers.
+    flags : sequence of str
+        Why a solution cannot be read.
+    """
+    words = report_words(language)
+    frame = pd.DataFrame(
+        {
+            "level": [level_name(str(level), words) for level in freed["level"]],
+            "context": freed["context"].astype(str),
+            "parameter": [
+                _parameter(named(names, str(lhs)), str(op), named(names, str(rhs)), words)
+                for lhs, op, rhs in zip(freed["lhs"], freed["op"], freed["rhs"], strict=True)
+            ],
+            "mi": freed["mi"],
+            "epc": freed["epc"],
+            "p_adjusted": freed["p_adjusted"],
+        }
+    ).reset_index(drop=True)
+    return Table(
+        name="invariance_freed",
+        caption=words["inv_freed_caption"],
+        frame=frame,
+        headings={column: words[f"inv_{column}"] for column in frame.columns},
+        decimals={"mi": 2, "epc": 3, "p_adjusted": 3},
+        n_labels=3,
+        note=" ".join([*flags, words["inv_freed_note"]]),
+        language=language,
+    )
+
+
+def _parameter(lhs: str, op: str, rhs: str, words: Mapping[str, str]) -> str:
+    if op == "~1":
+        return words["inv_of_intercept"].format(item=lhs)
+    if op == "|":
+        return words["inv_of_threshold"].format(item=lhs, threshold=rhs)
+    if op == "=~":
+        return f"{lhs} \N{RIGHTWARDS ARROW} {rhs}"
+    return words["inv_of_variance"].format(item=lhs) if lhs == rhs else f"{lhs} \N{LEFT RIGHT ARROW} {rhs}"
+
+
 def mean_sentences(means: pd.DataFrame, *, language: str = "en", names: Mapping[str, str] | None = None) -> list[str]:
     """Say where holding parameters equal or freeing them changes what a difference of latent means says.
 

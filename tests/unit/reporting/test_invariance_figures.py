@@ -13,6 +13,7 @@ import pytest
 from toolkit.reporting.invariance_charts import invariance_ladder, latent_means_chart
 from toolkit.reporting.invariance_tables import (
     base_level,
+    freed_table,
     highest_level,
     holding,
     invariance_sentence,
@@ -189,3 +190,25 @@ def test_means_with_and_without_the_constraint_say_when_the_conclusion_changes()
     draft = latent_means_chart(MEANS, reference="north", language="nb")
     assert "visual, south, holdt like: \N{MINUS SIGN}0,15" in draft.alternative
     assert draft.chart.to_dict(validate=True)["$schema"]
+
+
+def test_what_was_freed_is_named_in_words() -> None:
+    rows = [("f", "=~", "a"), ("a", "~1", ""), ("a", "|", "t1"), ("a", "~~", "a"), ("a", "~~", "b")]
+    freed = pd.DataFrame(
+        [
+            {"level": "scalar", "context": "south", "lhs": lhs, "op": op, "rhs": rhs, "mi": 9.0, "epc": 0.2,
+             "p_adjusted": 0.01}
+            for lhs, op, rhs in rows
+        ]
+    )  # fmt: skip
+    table = freed_table(freed, names={"a": "A"}, flags=["Broken."])
+    assert table.frame["parameter"].tolist() == [
+        "f \N{RIGHTWARDS ARROW} A",
+        "intercept of A",
+        "threshold t1 of A",
+        "residual variance of A",
+        "A \N{LEFT RIGHT ARROW} b",
+    ]
+    assert table.note.startswith("Broken.")
+    assert "forslag" in freed_table(freed, language="nb").note
+    assert freed_table(freed.head(0)).frame.empty

@@ -91,8 +91,10 @@ def test_invariance_is_shown_as_it_was_judged(compared: InvarianceResult) -> Non
     partial = compared.partial()
     tables = invariance_tables(compared, partial=partial)
     figures = invariance_figures(compared, partial=partial)
-    assert set(tables) == {"invariance", "latent_means"}
-    assert {figure.table for figure in figures.values()} == set(tables)
+    assert set(tables) == {"invariance", "latent_means", "invariance_freed"}
+    assert {figure.table for figure in figures.values()} == {"invariance", "latent_means"}
+    assert tables["invariance_freed"].frame["parameter"].tolist() == ["intercept of a3"]
+    assert tables["invariance_freed"].frame["mi"].tolist() == partial.freed["mi"].tolist()
     assert said in figures["invariance-ladder"].alternative
     assert tables["invariance"].frame["d_cfi"].tolist()[1:] == compared.tests["d_cfi"].tolist()
     assert set(tables["latent_means"].frame["intercepts"]) == {"held equal", "not held equal", "held equal, some freed"}

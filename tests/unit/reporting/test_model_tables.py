@@ -21,6 +21,7 @@ from toolkit.reporting.model_tables import (
     residual_variances_table,
     table_flags,
 )
+from toolkit.reporting.table import Table
 from toolkit.reporting.words import report_words
 
 NAIVE = {
@@ -35,10 +36,10 @@ ROBUST = NAIVE | {
 }  # fmt: skip
 
 
-def cell(table: object, index: str, column: str) -> str:
-    heads = [name for name, _, _ in table.columns]  # type: ignore[attr-defined]
-    place = table.frame["code"].tolist().index(index)  # type: ignore[attr-defined]
-    return str(table.rows[place][heads.index(column)])  # type: ignore[attr-defined]
+def cell(table: Table, index: str, column: str) -> str:
+    heads = [name for name, _, _ in table.columns]
+    place = table.frame["code"].tolist().index(index)
+    return table.rows[place][heads.index(column)]
 
 
 def test_fit_shows_only_the_variants_that_exist() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64decode
 from itertools import combinations
 from xml.etree import ElementTree as ET
 
@@ -23,7 +24,7 @@ from toolkit.reporting.model_graph import (
 )
 from toolkit.reporting.path_diagram import path_diagram
 from toolkit.reporting.path_layout import MOST_FACTORS, Layout, path_layout
-from toolkit.reporting.vector import NARROWEST, boxes_of, clean, clipped, line_path, text_width, wrapped
+from toolkit.reporting.vector import NARROWEST, boxes_of, clean, clipped, image_tag, line_path, text_width, wrapped
 from toolkit.reporting.words import report_words
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -273,3 +274,11 @@ def test_text_is_measured_wrapped_and_clipped() -> None:
     assert len(wrapped("a b c d e f g h", 12, 10, 2)) == 2
     assert wrapped("", 40, 10) == ("",)
     assert clean("\x0b'") == "\N{REPLACEMENT CHARACTER}&#x27;"
+
+
+def test_a_page_without_svg_gets_the_picture_as_an_image() -> None:
+    figure = path_diagram(higher_order())
+    tag = image_tag(figure.svg, '"quoted"')
+    assert 'alt="&quot;quoted&quot;"' in tag
+    coded = tag.split("base64,")[1].split('"')[0]
+    assert b64decode(coded).decode("utf-8") == figure.svg
