@@ -115,13 +115,15 @@ def invariance_table(
     words = report_words(language)
     step = {str(row["level"]): row for row in rows_of(tests)}
     names = list(dict.fromkeys([*levels, *step]))
+    of_levels = [_variants(fit) for fit in levels.values()]
+    variant = next(kind for kind in ("robust", "scaled", "") if all(kind in each for each in of_levels))
     rows = []
     highest = highest_level(tests, names, broken=[name for name, told in (flags or {}).items() if told])
     reached = -1 if highest is None else names.index(highest)
     for place, name in enumerate(names):
         fit, test = levels.get(name, {}), step.get(name, {})
         row: dict[str, Any] = {"level": _long_name(name, words)}
-        row |= {column: _best(fit, column) for column in _FIT_COLUMNS}
+        row |= {column: _of_variant(fit, column, variant) for column in _FIT_COLUMNS}
         row["against"] = level_name(str(test["against"]), words) if test.get("against") else ""
         row |= {
             column: _float(test.get(column)) for column in ("chisq_diff", "df_diff", "p", "d_cfi", "d_rmsea", "d_srmr")
@@ -132,9 +134,10 @@ def invariance_table(
     frame = pd.DataFrame(rows)
     if (frame["flag"] == "").all():
         frame = frame.drop(columns="flag")
-    variants = {_variant(fit) for fit in levels.values()}
     note = words["inv_table_note"].format(n=number(n_persons, language))
-    told = [words[f"inv_variant_{variant}"] for variant in sorted(variants) if variant]
+    told = [words[f"inv_variant_{variant}"]] if variant else []
+    if any(each[0] != variant for each in of_levels):
+        told.append(words["inv_variant_mixed"])
     return Table(
         name="invariance",
         caption=words["inv_caption"],
@@ -147,15 +150,14 @@ def invariance_table(
     )
 
 
-def _variant(fit: Mapping[str, float]) -> str:
-    """Return the best variant of the indices that a fit has."""
-    return next((kind for kind in ("robust", "scaled") if math.isfinite(fit.get(f"cfi.{kind}", math.nan))), "")
+def _variants(fit: Mapping[str, float]) -> list[str]:
+    """Return the variants of the indices that a fit has, the best first; the last is that under normality."""
+    return [kind for kind in ("robust", "scaled") if math.isfinite(fit.get(f"cfi.{kind}", math.nan))] + [""]
 
 
-def _best(fit: Mapping[str, float], index: str) -> float:
+def _of_variant(fit: Mapping[str, float], index: str, variant: str) -> float:
     if index in {"chisq", "df"}:
         return _float(fit.get(f"{index}.scaled", fit.get(index)))
-    variant = _variant(fit)
     return _float(fit.get(f"{index}.{variant}" if variant else index, fit.get(index)))
 
 

@@ -175,6 +175,10 @@ def test_the_table_shows_fit_test_changes_and_verdict() -> None:
     assert table.frame["chisq"].tolist() == [90.0] * 4
     assert table.frame["flag"].tolist()[-1] == "Broken."
     assert report_words("nb")["inv_variant_robust"] in table.note
+    some = robust | {"strict": robust["strict"] | {"cfi.robust": NAN}}
+    table = invariance_table(steps(True, True, True), some, rule="chen", n_persons=301)
+    assert table.frame["cfi"].tolist() == [0.92] * 4
+    assert report_words("en")["inv_variant_mixed"] in table.note
 
 
 def test_means_with_and_without_the_constraint_say_when_the_conclusion_changes() -> None:
