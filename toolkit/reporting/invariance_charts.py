@@ -12,6 +12,7 @@ import pandas as pd
 from toolkit.reporting.drawing import BLUE, GREY, ORANGE, Draft, Figure, data
 from toolkit.reporting.invariance_tables import (
     held_equal,
+    highest_level,
     invariance_sentence,
     level_meaning,
     level_name,
@@ -82,32 +83,29 @@ def invariance_ladder(
     words = report_words(language)
     step = {str(row["level"]): row for row in rows_of(tests)}
     flags = flags or {}
+    broken = [level for level, told in flags.items() if told]
     verdict = invariance_sentence(
-        tests,
-        levels,
-        contexts=contexts,
-        longitudinal=longitudinal,
-        fits=fits,
-        broken=[level for level, told in flags.items() if told],
-        language=language,
+        tests, levels, contexts=contexts, longitudinal=longitudinal, fits=fits, broken=broken, language=language
     )
+    highest = highest_level(tests, levels, broken=broken) if fits else None
+    reached = -1 if highest is None else list(levels).index(highest)
     parts: list[str] = []
     said: list[str] = [verdict]
     y = 2.0
     for place, level in enumerate(levels):
         row = step.get(level, {})
         holds = row.get("holds") if place else fits
-        if flags.get(level):
-            holds = None
+        counts = place == 0 or level in levels[: reached + 1]
+        shown = None if flags.get(level) or (holds and not counts) else holds
         left = 2.0 + place * _INDENT
         lines = _lines(level, row, place, words, language)
         flagged = [line for flag in flags.get(level, ()) for line in wrapped(flag, NARROWEST - left - 66, SMALL)]
         height = 26 + _LINE * (len(lines) + len(flagged)) + 4
-        outline = _outline(left, y, height, holds)
+        outline = _outline(left, y, height, shown)
         heading = level_name(level, words)
         middle = y + 16
         text = written(left + 32, middle, [heading], size=_NAME_SIZE, anchor="start", weight=600)
-        told = words["inv_unreadable"] if flags.get(level) else words[_told(holds, place)]
+        told = words["inv_unreadable" if flags.get(level) else _told(holds, place, counts)]
         text += written(NARROWEST - 10, middle, [told], size=SMALL, anchor="end")
         for number_of, line in enumerate(lines):
             text += written(left + 32, middle + 17 + _LINE * number_of, [line], size=SMALL, anchor="start")
@@ -116,7 +114,7 @@ def invariance_ladder(
             text += warning_mark(left + 37, at, 10) if number_of == 0 else ""
             text += written(left + 48, at, [line], size=SMALL, anchor="start", weight=600)
         hover = f"<title>{clean(f'{heading}: {told}')}</title>"
-        parts.append(f"<g>{hover}{outline}{verdict_mark(left + 16, middle, holds)}{text}</g>")
+        parts.append(f"<g>{hover}{outline}{verdict_mark(left + 16, middle, shown)}{text}</g>")
         said += [f"{heading}: {told}; {', '.join(lines)}.", *flags.get(level, ())]
         y += height + _GAP
     y += 4
@@ -141,10 +139,12 @@ def invariance_ladder(
     )
 
 
-def _told(holds: bool | None, place: int) -> str:
+def _told(holds: bool | None, place: int, counts: bool) -> str:
     """Return the key of the words beside a step."""
     if place == 0:
         return "inv_fits" if holds else "inv_misfits"
+    if holds and not counts:
+        return "inv_after"
     return {True: "inv_yes", False: "inv_no", None: "inv_unknown"}[holds]
 
 

@@ -115,24 +115,29 @@ def invariance_table(
     words = report_words(language)
     step = {str(row["level"]): row for row in rows_of(tests)}
     names = list(dict.fromkeys([*levels, *step]))
+    of_levels = [_variants(fit) for fit in levels.values()]
+    variant = next(kind for kind in ("robust", "scaled", "") if all(kind in each for each in of_levels))
     rows = []
-    for name in names:
+    highest = highest_level(tests, names, broken=[name for name, told in (flags or {}).items() if told])
+    reached = -1 if highest is None else names.index(highest)
+    for place, name in enumerate(names):
         fit, test = levels.get(name, {}), step.get(name, {})
         row: dict[str, Any] = {"level": _long_name(name, words)}
-        row |= {column: _best(fit, column) for column in _FIT_COLUMNS}
+        row |= {column: _of_variant(fit, column, variant) for column in _FIT_COLUMNS}
         row["against"] = level_name(str(test["against"]), words) if test.get("against") else ""
         row |= {
             column: _float(test.get(column)) for column in ("chisq_diff", "df_diff", "p", "d_cfi", "d_rmsea", "d_srmr")
         }
-        row["holds"] = _verdict(test, words)
+        row["holds"] = _verdict(test, words, counts=place <= reached)
         row["flag"] = " ".join((flags or {}).get(name, ()))
         rows.append(row)
     frame = pd.DataFrame(rows)
     if (frame["flag"] == "").all():
         frame = frame.drop(columns="flag")
-    variants = {_variant(fit) for fit in levels.values()}
-    note = words["inv_table_note"].format(rule=rule_text(rule, words), n=number(n_persons, language))
-    told = [words[f"inv_variant_{variant}"] for variant in sorted(variants) if variant]
+    note = words["inv_table_note"].format(n=number(n_persons, language))
+    told = [words[f"inv_variant_{variant}"]] if variant else []
+    if any(each[0] != variant for each in of_levels):
+        told.append(words["inv_variant_mixed"])
     return Table(
         name="invariance",
         caption=words["inv_caption"],
@@ -140,20 +145,19 @@ def invariance_table(
         headings={column: words[f"inv_{column}"] for column in frame.columns},
         decimals=dict.fromkeys(("cfi", "rmsea", "srmr", "p", "d_cfi", "d_rmsea", "d_srmr"), 3)
         | {"chisq": 2, "chisq_diff": 2},
-        note=" ".join([note, *told]),
+        note=" ".join([note, *told, words["inv_rule"].format(rule=rule_text(rule, words))]),
         language=language,
     )
 
 
-def _variant(fit: Mapping[str, float]) -> str:
-    """Return the best variant of the indices that a fit has."""
-    return next((kind for kind in ("robust", "scaled") if math.isfinite(fit.get(f"cfi.{kind}", math.nan))), "")
+def _variants(fit: Mapping[str, float]) -> list[str]:
+    """Return the variants of the indices that a fit has, the best first; the last is that under normality."""
+    return [kind for kind in ("robust", "scaled") if math.isfinite(fit.get(f"cfi.{kind}", math.nan))] + [""]
 
 
-def _best(fit: Mapping[str, float], index: str) -> float:
+def _of_variant(fit: Mapping[str, float], index: str, variant: str) -> float:
     if index in {"chisq", "df"}:
         return _float(fit.get(f"{index}.scaled", fit.get(index)))
-    variant = _variant(fit)
     return _float(fit.get(f"{index}.{variant}" if variant else index, fit.get(index)))
 
 
@@ -161,9 +165,11 @@ def _float(value: Any) -> float:
     return math.nan if value is None or value is pd.NA else float(value)
 
 
-def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
+def _verdict(test: Mapping[str, Any], words: Mapping[str, str], *, counts: bool) -> str:
     if not test or not test.get("against"):
         return words["inv_start"]
+    if test["holds"] and not counts:
+        return f"\N{EN DASH} {words['inv_after']}"
     return {
         True: f"\N{CHECK MARK} {words['inv_yes']}",
         False: f"\N{MULTIPLICATION X} {words['inv_no']}",
@@ -225,6 +231,58 @@ def latent_means_table(
         ),
         language=language,
     )
+
+
+def freed_table(
+    freed: pd.DataFrame, *, language: str = "en", names: Mapping[str, str] | None = None, flags: Sequence[str] = ()
+) -> Table:
+    """Make the table of the equalities that a search for partial invariance gave up, in their order.
+
+    Parameters
+    ----------
+    freed : DataFrame
+        Columns level, context, lhs, op, rhs, mi, epc, p_adjusted.
+    language : str
+        Language of words and numbers.
+    names : mapping of str to str, optional
+        Names of factors and items for readers.
+    flags : sequence of str
+        Why a solution cannot be read.
+    """
+    words = report_words(language)
+    frame = pd.DataFrame(
+        {
+            "level": [level_name(str(level), words) for level in freed["level"]],
+            "context": freed["context"].astype(str),
+            "parameter": [
+                _parameter(named(names, str(lhs)), str(op), named(names, str(rhs)), words)
+                for lhs, op, rhs in zip(freed["lhs"], freed["op"], freed["rhs"], strict=True)
+            ],
+            "mi": freed["mi"],
+            "epc": freed["epc"],
+            "p_adjusted": freed["p_adjusted"],
+        }
+    ).reset_index(drop=True)
+    return Table(
+        name="invariance_freed",
+        caption=words["inv_freed_caption"],
+        frame=frame,
+        headings={column: words[f"inv_{column}"] for column in frame.columns},
+        decimals={"mi": 2, "epc": 3, "p_adjusted": 3},
+        n_labels=3,
+        note=" ".join([*flags, words["inv_freed_note"]]),
+        language=language,
+    )
+
+
+def _parameter(lhs: str, op: str, rhs: str, words: Mapping[str, str]) -> str:
+    if op == "~1":
+        return words["inv_of_intercept"].format(item=lhs)
+    if op == "|":
+        return words["inv_of_threshold"].format(item=lhs, threshold=rhs)
+    if op == "=~":
+        return f"{lhs} \N{RIGHTWARDS ARROW} {rhs}"
+    return words["inv_of_variance"].format(item=lhs) if lhs == rhs else f"{lhs} \N{LEFT RIGHT ARROW} {rhs}"
 
 
 def mean_sentences(means: pd.DataFrame, *, language: str = "en", names: Mapping[str, str] | None = None) -> list[str]:

@@ -34,7 +34,7 @@ LARGE = 0.1
 MOST_NUMBERED = 36
 """With more items than this there is no room for numbers; a dot marks large residuals."""
 
-_CELL, _SMALL_CELL = 19, 11
+_CELL, _SMALL_CELL = 21, 11
 _DARK_INK, _LIGHT_INK = "#14181f", "white"
 _SIGN = "\N{WARNING SIGN}\N{VARIATION SELECTOR-15}"
 _LABEL_WIDTH = 76
@@ -89,7 +89,7 @@ def residual_heat_map(
         for column, second in enumerate(order[:row])
     ]
     numbered = len(order) <= MOST_NUMBERED
-    step = _CELL if numbered else _SMALL_CELL
+    step, size = (_CELL, 10.5) if numbered else (_SMALL_CELL, 8.5)
     values = [
         {"row": row, "column": column, "residual": value, "one": named(names, order[row]),
          "other": named(names, order[column]),
@@ -135,12 +135,12 @@ def residual_heat_map(
         base.mark_text(fontSize=8 if numbered else 6).encode(
             x=x.axis(None), y=y.axis(None), text=alt.Text("label:N"), color=alt.Color("ink:N", scale=None)
         ),
-        corner.mark_text(align="right", dx=-5, fontSize=10.5 if numbered else 8.5, limit=_LABEL_WIDTH).encode(
+        corner.mark_text(color="currentColor", align="right", dx=-5, fontSize=size, limit=_LABEL_WIDTH).encode(
             y=alt.Y("at:Q", axis=None).scale(domain=rim, nice=False, zero=False, reverse=True),
             x=alt.value(0),
             text=alt.Text("name:N"),
         ),
-        corner.mark_text(align="left", angle=300, dx=4, dy=-1, fontSize=10.5 if numbered else 8.5, limit=90).encode(
+        corner.mark_text(color="currentColor", align="left", angle=300, dx=4, dy=-1, fontSize=size, limit=90).encode(
             x=alt.X("at:Q", axis=None).scale(domain=rim, nice=False, zero=False),
             y=alt.Y("at:Q", axis=None).scale(domain=rim, nice=False, zero=False, reverse=True),
             text=alt.Text("name:N"),
@@ -314,7 +314,7 @@ def _forest(
     marks = base.mark_text(align="left", dx=34, fontSize=12).encode(x=alt.datum(domain[1]), text=alt.Text("mark:N"))
     titles = (
         alt.Chart(data(heads))
-        .mark_text(align="left", fontWeight=600, fontSize=12, dx=5, limit=PLOT_WIDTH)
+        .mark_text(color="currentColor", align="left", fontWeight=600, fontSize=12, dx=5, limit=PLOT_WIDTH)
         .encode(y=y, x=alt.value(0), text=alt.Text("name:N"))
     )
     guide = alt.Chart(data([{"at": WEAK}])).mark_rule(strokeDash=[4, 4], color=GREY).encode(x=alt.X("at:Q"))

@@ -13,11 +13,11 @@ from toolkit.reporting.words import number
 
 WEAK = 0.3
 """A standardised loading smaller than this is drawn thin."""
+SMALLEST_ERROR = 1e-10
+"""A standard error below this is rounding: the value is fixed."""
 LOADING, CORRELATION, RESIDUAL, RESIDUAL_COVARIANCE, DISTURBANCE = (
     "loading", "correlation", "residual", "residual_covariance", "disturbance")  # fmt: skip
 _JUST_ABOVE_ONE = 1.0 + 1e-8
-_SMALLEST_ERROR = 1e-10
-"""A standard error below this is rounding: the value is fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ def model_graph(standardized: pd.DataFrame, *, group: str | None = None) -> Mode
         if kind is None:
             left_out += row["op"] in {"~", "~~"} and row["lhs"] != row["rhs"] and not _fixed_to_zero(row)
         elif not _fixed_to_zero(row) or kind in {LOADING, RESIDUAL}:
-            estimated = _float(row.get("se")) > _SMALLEST_ERROR
+            estimated = _float(row.get("se")) > SMALLEST_ERROR
             links[kind].append(
                 Link(
                     kind=kind,
@@ -171,7 +171,7 @@ def _kind(row: Mapping[str, Any], factors: set[str], items: set[str], inner: set
 
 
 def _fixed_to_zero(row: Mapping[str, Any]) -> bool:
-    return row["est"] == 0 and not _float(row.get("se")) > _SMALLEST_ERROR
+    return row["est"] == 0 and not _float(row.get("se")) > SMALLEST_ERROR
 
 
 def _float(value: Any) -> float:

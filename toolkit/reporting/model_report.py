@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.reporting.drawing import Draft, Figure, figures
 from toolkit.reporting.invariance_charts import invariance_ladder, latent_means_chart
-from toolkit.reporting.invariance_tables import invariance_sentence, invariance_table, latent_means_table
+from toolkit.reporting.invariance_tables import freed_table, invariance_sentence, invariance_table, latent_means_table
 from toolkit.reporting.model_charts import loadings_chart, residual_heat_map, residuals_table
 from toolkit.reporting.model_tables import (
     Family,
@@ -216,7 +216,7 @@ def invariance_tables(
     names: Mapping[str, str] | None = None,
     level: float = 0.95,
 ) -> dict[str, Table]:
-    """Make the tables of an invariance analysis: all levels, and the latent means.
+    """Make the tables of an invariance analysis: all levels, the latent means, and what was freed.
 
     Parameters
     ----------
@@ -250,6 +250,10 @@ def invariance_tables(
             flags=_flags_of_means(result, partial, language, names),
         ),
     ]
+    if partial is not None:
+        told = invariance_flags(partial, language=language, names=names).values()
+        flagged = list(dict.fromkeys(sentence for of_level in told for sentence in of_level))
+        tables.append(freed_table(partial.freed, language=language, names=names, flags=flagged))
     return {table.name: table for table in tables if not table.frame.empty}
 
 

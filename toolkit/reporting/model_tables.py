@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from toolkit.reporting.model_graph import flag_sentences, model_graph, named
+from toolkit.reporting.model_graph import SMALLEST_ERROR, flag_sentences, model_graph, named
 from toolkit.reporting.table import Table
 from toolkit.reporting.words import report_words
 
@@ -166,6 +166,7 @@ def loadings_table(
     key = ["lhs", "op", "rhs", "group"]
     plain = parameters[parameters["op"] == "=~"]
     standard = standardized[standardized["op"] == "=~"]
+    plain, standard = _without_fixed_errors(plain), _without_fixed_errors(standard)
     both = _grouped(plain).merge(_grouped(standard), on=key, how="right", suffixes=("", "_std"), sort=False)
     frame = pd.DataFrame(
         {
@@ -242,7 +243,7 @@ def _pairs_table(
     names: Mapping[str, str] | None,
     flags: Sequence[str],
 ) -> Table:
-    rows = _grouped(rows)
+    rows = _grouped(_without_fixed_errors(rows))
     frame = pd.DataFrame(
         {
             "group": rows["group"],
@@ -294,7 +295,7 @@ def factor_correlation_matrix(
         ]
     return Table(
         name="cfa_factor_correlation_matrix",
-        caption=words["cfa_factor_correlations_caption"],
+        caption=words["cfa_factor_correlation_matrix_caption"],
         frame=pd.DataFrame(columns),
         headings={"factor": words["cfa_factor"]},
         decimals=dict.fromkeys([column for column in columns if column != "factor"], 2),
@@ -496,6 +497,13 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with a column of groups, empty where there are none."""
     frame = frame.reset_index(drop=True)
     return frame if "group" in frame.columns else frame.assign(group="")
+
+
+def _without_fixed_errors(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of which those with a fixed value have no standard error and no interval."""
+    fixed = ~(rows["se"] > SMALLEST_ERROR)
+    columns = ["se", "ci_lower", "ci_upper"]
+    return rows.assign(**{column: rows[column].mask(fixed) for column in columns})
 
 
 def _shown_columns(frame: pd.DataFrame, n_labels: int) -> tuple[pd.DataFrame, int]:

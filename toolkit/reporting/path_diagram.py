@@ -158,7 +158,7 @@ def _style(link: Link, n_mates: int) -> tuple[str, float, str, float]:
     if link.kind == LOADING and link.weak and not isnan(link.estimate):
         colour = ORANGE if link.estimate < 0 else BLUE
     full = next(width for most, width in _WIDTHS if n_mates <= most)
-    return colour, (full * 0.5 if link.weak else full), (_DASH["negative"] if link.estimate < 0 else ""), 1.0
+    return colour, (full * 0.6 if link.weak else full), (_DASH["negative"] if link.estimate < 0 else ""), 1.0
 
 
 def _route(
@@ -242,7 +242,7 @@ def _foot(
     if any(link.estimate < 0 for link in loadings):
         keys.append((words["cfa_key_negative"], ORANGE, _DASH["negative"], 1.5))
     if any(link.weak for link in loadings):
-        keys.append((words["cfa_key_weak"].format(limit=coefficient(0.3, language)), BLUE, "", 0.7))
+        keys.append((words["cfa_key_weak"].format(limit=coefficient(0.3, language)), BLUE, "", 0.9))
     kinds = {route.link.kind for route in layout.routes}
     if CORRELATION in kinds:
         keys.append((words["cfa_key_correlation"], GREY, "", 1.1))

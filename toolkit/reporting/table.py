@@ -36,7 +36,8 @@ class Table:
     decimals : mapping of str to int or None
         Decimals on the page; whole numbers have none. None is for numbers that were rounded to one decimal or none.
     row_decimals : tuple of int
-        Decimals of the numbers of each row, instead of those of the columns, where each row is another kind of number.
+        Decimals of each row instead of those of the columns, where each row is another kind of number; columns of
+        whole numbers have none.
     hidden : tuple of str
         Columns that only the CSV file has.
     n_labels : int
@@ -73,7 +74,10 @@ class Table:
         columns = [self.frame[column].tolist() for column, _, _ in self.columns]
         of_columns = [self.decimals.get(column, 0) for column, _, _ in self.columns]
         cells = list(zip(*columns, strict=True))
-        decimals: list[list[int | None]] = [[places] * len(of_columns) for places in self.row_decimals]
+        whole = [pd.api.types.is_integer_dtype(self.frame[column]) for column, _, _ in self.columns]
+        decimals: list[list[int | None]] = [
+            [0 if is_whole else places for is_whole in whole] for places in self.row_decimals
+        ]
         decimals = decimals or [of_columns] * len(cells)
         return [
             [shown(value, places, self.language) for value, places in zip(row, of_row, strict=True)]

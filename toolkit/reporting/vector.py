@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -29,6 +30,7 @@ _NARROW = frozenset("fijlrtI.,:;'|!()[]{} -/\\")
 _BROAD = frozenset("mwMW@%&\N{EM DASH}")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIGHT_INK, _DARK_INK = "#1b2430", "#e5e9ef"
+_LIGHT_PAPER, _DARK_PAPER = "#ffffff", "#14181f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +229,23 @@ def document(body: str, *, name: str, title: str, alternative: str, width: float
         f'style="max-width:100%;height:auto;overflow:visible" font-family="{FONT}" role="img" '
         f'aria-labelledby="{part}-title {part}-desc">'
         f'<title id="{part}-title">{clean(title)}</title><desc id="{part}-desc">{clean(alternative)}</desc>'
-        f"<style>svg:root{{color:{_LIGHT_INK}}}@media(prefers-color-scheme:dark){{svg:root{{color:{_DARK_INK}}}}}</style>"
+        f"<style>svg:root{{color:{_LIGHT_INK};background:{_LIGHT_PAPER}}}@media(prefers-color-scheme:dark)"
+        f"{{svg:root{{color:{_DARK_INK};background:{_DARK_PAPER}}}}}</style>"
         f"{body}</svg>"
+    )
+
+
+def image_tag(svg: str, alternative: str) -> str:
+    """Return HTML that shows a picture where a page allows no SVG of its own, such as a page of the app.
+
+    Parameters
+    ----------
+    svg : str
+        The picture.
+    alternative : str
+        What it shows, in words.
+    """
+    coded = b64encode(svg.encode("utf-8")).decode("ascii")
+    return (
+        f'<img src="data:image/svg+xml;base64,{coded}" alt="{clean(alternative)}" style="max-width:100%;height:auto">'
     )
