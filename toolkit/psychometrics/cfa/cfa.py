@@ -258,8 +258,8 @@ class CfaResult(Result):
         -------
         DataFrame, shape (n_persons, n_factors)
             Rows as in ``df``. NaN for persons without a group; under listwise for those with a missing answer, under
-            fiml and pairwise for those without any, while others are scored by the items that they answered; and for
-            Bartlett scores where the items answered cannot tell the factors apart.
+            fiml and pairwise for those without any, while others are scored by the items that they answered. Bartlett
+            scores are also NaN for a factor without answers, and where answers cannot tell factors apart.
 
         Raises
         ------

@@ -91,7 +91,8 @@ def linear_scores(at: Implied, mu: Array, values: Array, *, bartlett: bool) -> A
 
     Regression: ``eta0 + V Lambda' Sigma^-1 (y - mu)``. Bartlett: ``eta0 + (Lambda' Sigma^-1 Lambda)^-1 Lambda' Sigma^-1
     (y - mu)``, which is the usual formula with Theta for Sigma, and holds where Theta has no inverse. Either over the
-    items that a person answered; Bartlett scores are NaN where those cannot tell the factors apart.
+    items that a person answered; a Bartlett score is NaN where no item of the factor was answered, or where those
+    answered cannot tell the factors apart.
 
     References
     ----------
@@ -114,14 +115,16 @@ def linear_scores(at: Implied, mu: Array, values: Array, *, bartlett: bool) -> A
     for number, kind in enumerate(kinds):
         rows, seen = np.flatnonzero(which.ravel() == number), np.flatnonzero(kind)
         weights = np.asarray(np.linalg.solve(at.Sigma[np.ix_(seen, seen)], Lambda[seen]), dtype=np.float64)
+        told = np.arange(V.shape[0])
         if bartlett:
-            inner = Lambda[seen].T @ weights
-            if np.linalg.matrix_rank(inner, hermitian=True) < inner.shape[0]:
+            told = np.flatnonzero(np.any(Lambda[seen], axis=0))
+            inner = Lambda[np.ix_(seen, told)].T @ weights[:, told]
+            if np.linalg.matrix_rank(inner, hermitian=True) < told.size:
                 continue
-            weights = weights @ np.linalg.inv(inner)
+            weights = weights[:, told] @ np.linalg.inv(inner)
         else:
             weights = weights @ V
-        scores[rows] = eta0 + (values[np.ix_(rows, seen)] - mu[seen]) @ weights
+        scores[np.ix_(rows, told)] = eta0[told] + (values[np.ix_(rows, seen)] - mu[seen]) @ weights
     return scores
 
 
