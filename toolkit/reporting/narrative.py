@@ -162,8 +162,7 @@ def units(run: ValidationRun) -> list[str]:
         )
     told.append(
         "The intervals in this report take persons as independent, but for those of alpha and omega that say 'with "
-        "units'. For alpha and omega the effect is often smaller than for a mean; where it is not, read the interval "
-        "with units."
+        "units'. For alpha and omega the effect is often smaller than for a mean; their intervals with units show it."
     )
     return told
 

@@ -11,7 +11,14 @@ import pandas as pd
 from toolkit.reporting.coefficient_tables import coefficient_tables
 from toolkit.reporting.screening_tables import screening_tables
 from toolkit.reporting.table import Table, shown
-from toolkit.reporting.unit_tables import COLUMN_DECIMALS, COLUMN_HEADINGS, item_columns, scale_columns, unit_tables
+from toolkit.reporting.unit_tables import (
+    COLUMN_DECIMALS,
+    COLUMN_HEADINGS,
+    beside,
+    item_columns,
+    scale_columns,
+    unit_tables,
+)
 
 if TYPE_CHECKING:
     from toolkit.psychometrics import AlphaResult, OmegaResult
@@ -143,7 +150,7 @@ def _reliability(run: ValidationRun, language: str) -> Table:
     return Table(
         name="reliability",
         caption="Reliability of each scale with its interval",
-        frame=pd.DataFrame(rows),
+        frame=beside(pd.DataFrame(rows), after="high"),
         headings={
             "n_smallest_pair": "n behind the interval",
             "mean_inter_item_correlation": "mean item correlation",
@@ -199,7 +206,7 @@ def _sensitivity(run: ValidationRun) -> Table:
     return Table(
         name="sensitivity",
         caption="Alpha under each way to treat missing answers",
-        frame=pd.DataFrame(rows),
+        frame=beside(pd.DataFrame(rows), after="high"),
         headings={
             "estimate": "alpha",
             "n_persons": "n",
@@ -226,8 +233,8 @@ def _item_analysis(run: ValidationRun, language: str) -> Table:
         part.insert(0, "scale", code)
         part["loading"] = part["item"].map(scale.omega.loadings) if scale.omega is not None else float("nan")
         part["alpha"] = scale.alpha.estimate if scale.alpha is not None else float("nan")
-        beside = pd.DataFrame([item_columns(run, str(item)) for item in part["item"]])
-        part = pd.concat([part, beside], axis=1)
+        of_units = pd.DataFrame([item_columns(run, str(item)) for item in part["item"]])
+        part = beside(pd.concat([part, of_units], axis=1), after="item_rest_high")
         parts.append(part)
     return Table(
         name="item_analysis",

@@ -29,6 +29,16 @@ def item_columns(run: ValidationRun, item: str) -> dict[str, float]:
     return {} if run.units is None else _columns(run.units.items.get(item))
 
 
+def beside(frame: pd.DataFrame, *, after: str) -> pd.DataFrame:
+    """Return a table with the columns about units right after the column that ends an interval."""
+    moved = [column for column in frame.columns if str(column) in COLUMN_HEADINGS or "with_units" in str(column)]
+    if not moved:
+        return frame
+    rest = [column for column in frame.columns if column not in moved]
+    place = rest.index(after) + 1
+    return frame[[*rest[:place], *moved, *rest[place:]]]
+
+
 def _columns(effect: DesignEffect | None) -> dict[str, float]:
     nan = float("nan")
     return {
@@ -58,7 +68,7 @@ def unit_tables(run: ValidationRun, names: Mapping[str, str]) -> Iterator[Table]
             "n_persons": "persons",
             "n_units": "units",
             "weighted_size": "size of a person's unit",
-            "icc2": "reliability of a unit's mean, ICC(2)",
+            "icc2": "ICC(2)",
             "effective_n": "effective persons",
             **COLUMN_HEADINGS,
         },
@@ -72,5 +82,5 @@ def unit_tables(run: ValidationRun, names: Mapping[str, str]) -> Iterator[Table]
         },
         hidden=("n0", "level"),
         n_labels=2,
-        note=f"{run.units.method}.",
+        note=f"{run.units.method}. ICC(2) is the reliability of a unit's mean.",
     )

@@ -179,6 +179,8 @@ def test_the_files_name_no_unit(eomhs: Instrument, answers: pd.DataFrame) -> Non
     files = validation_report_files(run_of(eomhs, answers, smallest_group=FLOOR))
     assert [name for name, content in files.items() if "Team " in content] == []
     assert "<h3>Units</h3>" in files["report.html"]
+    assert "thin lines with units" in files["report.html"]
+    assert "; with units 0." in files["report.html"]
     assert "tables/units.csv" in files
 
 
