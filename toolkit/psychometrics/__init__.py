@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
@@ -82,6 +83,7 @@ __all__ = [
     "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "SplitConfirmationResult",
     "SplitHalfResult",
     "WithinGroupResult",
     "bartlett_sphericity",
@@ -114,6 +116,7 @@ __all__ = [
     "retention",
     "simulate_ordinal",
     "spearman_correlation",
+    "split_confirmation",
     "split_half",
     "tucker_congruence",
     "weighted_kappa",
@@ -189,6 +192,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
