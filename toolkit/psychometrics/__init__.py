@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
     from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
+    from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
     from toolkit.psychometrics.cfa.nested import NestedTestResult
@@ -96,6 +97,7 @@ __all__ = [
     "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "SplitConfirmationResult",
     "SplitHalfResult",
     "WithinGroupResult",
     "bartlett_sphericity",
@@ -132,6 +134,7 @@ __all__ = [
     "retention",
     "simulate_ordinal",
     "spearman_correlation",
+    "split_confirmation",
     "split_half",
     "tucker_congruence",
     "weighted_kappa",
@@ -216,6 +219,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
