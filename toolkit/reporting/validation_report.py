@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import Code, DefinitionError, Problem
 from toolkit.reporting import narrative
+from toolkit.reporting.confirmation_narrative import (
+    confirmation_flags,
+    confirmation_sentences,
+    invariance_sentences,
+)
+from toolkit.reporting.confirmation_report import factor_names
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
 from toolkit.reporting.validation_charts import validation_charts
@@ -99,13 +105,32 @@ def validation_report_files(run: ValidationRun, *, language: str | None = None) 
         names={code: scale_name(run, code, spoken) for code in run.scales},
         rules={rating.measurement_property.replace("_", " "): rating.rule for rating in run.ratings},
         told=narrative,
-        unset={"n_factors": "number of scales", "wave": "the latest" if run.data.waves else "none named"},
+        unset={
+            "n_factors": "number of scales",
+            "wave": "the latest" if run.data.waves else "none named",
+            "model": "correlated factors, one a scale",
+            "cfa_estimator": "WLSMV up to five points, MLR above",
+            "invariance_by": "none",
+        },
+        confirmed=_confirmed(run, spoken),
         digest=results["content_sha256"],
     )
     return {
         "report.html": page,
         "results.json": json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         **{f"tables/{name}.csv": table.to_csv() for name, table in tables.items()},
+    }
+
+
+def _confirmed(run: ValidationRun, spoken: str) -> dict[str, list[str]]:
+    """Return what the page says of the confirmatory model, in English with the scales' names as spoken."""
+    absent = [problem for one in run.not_computed if one.statistic == "cfa" for problem in one.problems]
+    found = run.confirmation
+    return {
+        "flags": [] if found is None else confirmation_flags(found, names=factor_names(run, spoken)),
+        "sentences": confirmation_sentences(run),
+        "invariance": invariance_sentences(run),
+        "reasons": [f"{problem.what} {problem.fix}" for problem in absent],
     }
 
 

@@ -53,17 +53,22 @@ class Alternative:
     result : CfaResult
         The fitted model.
     test : NestedTestResult or None
-        The test of the model with fewer parameters against the other; None where neither contains the other.
+        The test of the model with fewer parameters against the other; None where neither contains the other, and
+        where the run says why.
+    nested : bool
+        Whether one of the two is a restriction of the other.
     """
 
     structure: str
     model: str
     result: CfaResult
     test: NestedTestResult | None
+    nested: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return fit and test as JSON-ready values."""
-        return {"model": self.model, **_fitted(self.result), "test": None if self.test is None else self.test.to_dict()}
+        test = None if self.test is None else self.test.to_dict()
+        return {"model": self.model, **_fitted(self.result), "nested": self.nested, "test": test}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -417,7 +422,7 @@ def _alternatives(
         test = None
         if nested and fitted.converged and result.converged:
             test = _tested(result, fitted, f"comparison_{other}", fitting)
-        found.append(Alternative(structure=other, model=model, result=fitted, test=test))
+        found.append(Alternative(structure=other, model=model, result=fitted, test=test, nested=nested))
     return found
 
 

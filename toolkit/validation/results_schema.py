@@ -421,6 +421,7 @@ class AlternativeModel(FittedModel):
     """Another structure of the same items and persons, and its test against the model."""
 
     model: str
+    nested: bool
     test: NestedTest | None
 
 
