@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
     from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
+    from toolkit.psychometrics.cfa.local_dependence import LocalDependenceResult, local_dependence
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -72,6 +73,7 @@ __all__ = [
     "KaiserMeyerOlkinResult",
     "KappaResult",
     "KrippendorffResult",
+    "LocalDependenceResult",
     "MapTestResult",
     "MeasurementErrorResult",
     "NestResult",
@@ -103,6 +105,7 @@ __all__ = [
     "item_analysis",
     "kaiser_meyer_olkin",
     "krippendorff_alpha",
+    "local_dependence",
     "map_test",
     "mcdonald_omega",
     "measurement_error",
@@ -193,6 +196,7 @@ _HOMES = {
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
     "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
+    "cfa.local_dependence": ("LocalDependenceResult", "local_dependence"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

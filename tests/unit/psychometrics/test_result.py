@@ -56,6 +56,7 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.efa(answers, n_factors=2, rng=1).bootstrap(20, rng=1),
         pm.dynamic_fit_cutoffs(cfa(answers, TWO_FACTORS), n_replications=20, rng=1),
         pm.split_confirmation(answers, n_factors=2, rng=1),
+        pm.local_dependence(cfa(answers, TWO_FACTORS)),
     ]
 
 
