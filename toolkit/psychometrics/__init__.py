@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
+    from toolkit.psychometrics.cfa.local_dependence import LocalDependenceResult, local_dependence
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
     from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
@@ -83,6 +84,7 @@ __all__ = [
     "KaiserMeyerOlkinResult",
     "KappaResult",
     "KrippendorffResult",
+    "LocalDependenceResult",
     "MapTestResult",
     "MeasurementErrorResult",
     "ModelSyntax",
@@ -120,6 +122,7 @@ __all__ = [
     "item_analysis",
     "kaiser_meyer_olkin",
     "krippendorff_alpha",
+    "local_dependence",
     "map_test",
     "mcdonald_omega",
     "measurement_error",
@@ -220,6 +223,7 @@ _HOMES = {
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
     "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
+    "cfa.local_dependence": ("LocalDependenceResult", "local_dependence"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""Plain sentences about a confirmatory model: what was stated, on whom it was tried, and how it fits; in any language."""
+"""Plain sentences about a confirmatory model, in any language: what was stated, on whom it was tried, how it fits."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def confirmation_sentences(run: ValidationRun, *, language: str = "en") -> list[
         " ".join(said),
         *_fit(found, language),
         *_dynamic(found, language),
-        *_others(found, language),
+        *[_other(other, language) for other in found.alternatives],
     ]
 
 
 def invariance_sentences(run: ValidationRun, *, language: str = "en") -> list[str]:
-    """Say which groups were compared, what may be compared between them, and why; empty where that was not asked for."""
+    """Say which groups were compared and what may be compared between them; empty where that was not asked for."""
     found = run.confirmation
     if found is None or found.groups is None:
         return []
@@ -173,11 +173,7 @@ def _dynamic(found: Confirmation, language: str) -> list[str]:
     return [words[key].format(values=listed(values, language))]
 
 
-def _others(found: Confirmation, language: str) -> list[str]:
-    return [_other(other, found, language) for other in found.alternatives]
-
-
-def _other(other: Alternative, found: Confirmation, language: str) -> str:
+def _other(other: Alternative, language: str) -> str:
     """Compare the model with another structure."""
     words = report_words(language)
     structure = words[f"conf_structure_{other.structure}"]

@@ -174,6 +174,13 @@ def saturated_information(sample: GroupSample) -> Array:
     return total / sample.n
 
 
+def normal_weight(Sigma: Array) -> Array:
+    """Return a normal person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
+    i, j = vech(Sigma.shape[0])
+    K = np.linalg.inv(Sigma)
+    return _covariance_block(K, 0.5 * K, i, j)
+
+
 def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
     """Return ``D' (K (x) Q) D`` for half-vectorised covariances with duplication matrix D, made symmetric."""
     block = K[np.ix_(i, i)] * Q[np.ix_(j, j)] + K[np.ix_(j, j)] * Q[np.ix_(i, i)]
