@@ -1,0 +1,209 @@
+"""What each person adds to the slopes of the log likelihood, and the sums over persons or clusters that follow.
+
+Symbols: s_i slopes of person i's log likelihood in the free parameters; A information of one person; B mean of
+``s s'`` (first-order information). In clusters the slopes are added up first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics.cfa._matrices import (
+    SYMMETRIC,
+    Compiled,
+    GroupMatrices,
+    Implied,
+    complex_slopes,
+    implied,
+    pulled_back,
+)
+from toolkit.psychometrics.cfa.discrepancy import Discrepancy
+from toolkit.psychometrics.cfa.moments import GroupSample
+
+
+def observed_information(problem: Discrepancy, x: Array) -> Array:
+    """Return half of the second slopes of a likelihood discrepancy, for one person: shape (q, q)."""
+    slopes = complex_slopes(problem.gradient, x)
+    information: Array = (slopes + slopes.T) / 4.0
+    return information
+
+
+def first_order(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, n_clusters: int = 0) -> Array:
+    """Return the first-order information of one person, shape (q, q).
+
+    With clusters, slopes are added up within them, and the sum carries ``G / (G - 1)`` for G clusters.
+    """
+    means = compiled.model.mean_structure
+    total = np.zeros((x.size, x.size))
+    by_cluster = np.zeros((n_clusters, x.size)) if n_clusters else None
+    for group, sample in zip(compiled.groups, samples, strict=True):
+        s = model_scores(group, implied(group, x), sample, means=means)
+        if by_cluster is None or sample.clusters is None:
+            total += s.T @ s
+        else:
+            np.add.at(by_cluster, sample.clusters, s)
+    if by_cluster is not None:
+        total = by_cluster.T @ by_cluster * n_clusters / (n_clusters - 1.0)
+    n = sum(sample.n for sample in samples)
+    return total / n
+
+
+def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, means: bool) -> Array:
+    """Return every person's slopes of the log likelihood, shape (n, q)."""
+    centre = at.mu if means else sample.mean
+    scores = np.zeros((sample.n, group.q))
+    for rows, D, K in standardised_deviations(sample, centre, at.Sigma):
+        scores[rows] = _pulled_rows(group, at, D, means=means) - 0.5 * pulled_back(group, at, K, None)
+    return scores
+
+
+def standardised_deviations(
+    sample: GroupSample, mu: Array, Sigma: Array
+) -> Iterator[tuple[Counts | slice, Array, Array]]:
+    """Yield, for each pattern of answered items, its persons, their ``Sigma^-1 (y - mu)`` and ``Sigma^-1``.
+
+    Both are 0 at items that were not answered.
+    """
+    if not sample.patterns:
+        K = np.linalg.inv(Sigma)
+        yield slice(None), (sample.values - mu) @ K, K
+        return
+    answered = ~np.isnan(sample.values)
+    for pattern in sample.patterns:
+        seen = np.zeros(mu.size, dtype=bool)
+        seen[pattern.seen] = True
+        rows = np.flatnonzero((answered == seen).all(axis=1))
+        square = np.ix_(pattern.seen, pattern.seen)
+        K = np.zeros_like(Sigma)
+        K[square] = np.linalg.inv(Sigma[square])
+        away = np.where(seen, sample.values[rows] - mu, 0.0)
+        yield rows, away @ K, K
+
+
+def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) -> Array:
+    """Return, for each row d, the slopes in x of ``d' Sigma d / 2 + d' mu`` with d held, shape (n, q)."""
+    n = D.shape[0]
+    factor, through = D @ at.L, D @ (at.values["Lambda"] @ at.V)
+    of = {"Lambda": (D, through), "B": (factor, through), "Psi": (factor, factor), "Theta": (D, D)}
+    total = np.zeros((n, group.q))
+    for name, (left, right) in of.items():
+        free = group.free[name]
+        share = np.where(free.row == free.column, 0.5, 1.0) if name in SYMMETRIC else 1.0
+        _add_columns(total, free.place, share * left[:, free.row] * right[:, free.column])
+    if means:
+        eta = at.J @ at.values["alpha"][:, 0]
+        free = group.free["Lambda"]
+        _add_columns(total, free.place, D[:, free.row] * eta[free.column])
+        free = group.free["B"]
+        _add_columns(total, free.place, factor[:, free.row] * eta[free.column])
+        _add_columns(total, group.free["nu"].place, D[:, group.free["nu"].row])
+        _add_columns(total, group.free["alpha"].place, factor[:, group.free["alpha"].row])
+    return total
+
+
+def _add_columns(total: Array, place: Counts, columns: Array) -> None:
+    for number, where in enumerate(place):
+        total[:, where] += columns[:, number]
+
+
+def vech(p: int) -> tuple[Counts, Counts]:
+    """Return rows and columns of the lower triangle, diagonal included, as half-vectorised."""
+    rows, columns = np.tril_indices(p)
+    return rows, columns
+
+
+def saturated_scores(sample: GroupSample) -> Array:
+    """Return every person's slopes in the moments themselves, at the sample's: shape (n, p + p (p + 1) / 2)."""
+    p = sample.mean.size
+    rows, columns = vech(p)
+    twice = np.where(rows == columns, 0.5, 1.0)
+    scores = np.empty((sample.n, p + rows.size))
+    for persons, D, K in standardised_deviations(sample, sample.mean, sample.S):
+        products = D[:, rows] * D[:, columns] - K[rows, columns]
+        scores[persons] = np.hstack([D, twice * products])
+    return scores
+
+
+def saturated_information(sample: GroupSample) -> Array:
+    """Return the observed information of one person about means and covariances, at the sample's own.
+
+    Shape (p + p (p + 1) / 2, p + p (p + 1) / 2); with incomplete answers as observed, by pattern.
+    """
+    p = sample.mean.size
+    i, j = vech(p)
+    size = p + i.size
+    total = np.zeros((size, size))
+    if not sample.patterns:
+        K = np.linalg.inv(sample.S)
+        total[:p, :p] = sample.n * K
+        total[p:, p:] = sample.n * _covariance_block(K, 0.5 * K, i, j)
+        return total / sample.n
+    for pattern in sample.patterns:
+        square = np.ix_(pattern.seen, pattern.seen)
+        K, Q = np.zeros((p, p)), np.zeros((p, p))
+        inverse = np.linalg.inv(sample.S[square])
+        away = pattern.mean - sample.mean[pattern.seen]
+        K[square] = inverse
+        Q[square] = inverse @ (pattern.S + np.outer(away, away)) @ inverse
+        d = np.zeros(p)
+        d[pattern.seen] = inverse @ away
+        twice = np.where(i == j, 0.5, 1.0)
+        total[:p, :p] += pattern.n * K
+        mixed = pattern.n * twice * (K[:, i] * d[j] + K[:, j] * d[i])
+        total[:p, p:] += mixed
+        total[p:, :p] += mixed.T
+        total[p:, p:] += pattern.n * _covariance_block(K, Q - 0.5 * K, i, j)
+    return total / sample.n
+
+
+def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
+    """Return ``D' (K (x) Q) D`` for half-vectorised covariances with duplication matrix D, made symmetric."""
+    block = K[np.ix_(i, i)] * Q[np.ix_(j, j)] + K[np.ix_(j, j)] * Q[np.ix_(i, i)]
+    block += K[np.ix_(i, j)] * Q[np.ix_(j, i)] + K[np.ix_(j, i)] * Q[np.ix_(i, j)]
+    half = np.where(i == j, 0.5, 1.0)
+    result: Array = np.outer(half, half) * (block + block.T) / 2.0
+    return result
+
+
+def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) -> float:
+    """Return ``tr(A^-1 B)`` of the saturated model at the sample's moments, for one group.
+
+    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means.
+    """
+    p = sample.mean.size
+    if sample.patterns:
+        s = saturated_scores(sample)
+        if n_clusters and sample.clusters is not None:
+            s = cluster_sums(s, sample.clusters, n_clusters)
+        return float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+    C = np.linalg.cholesky(sample.S)
+    Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
+    if not n_clusters or sample.clusters is None:
+        d = (Z * Z).sum(axis=1)
+        return 0.5 * (float((d * d).mean()) - p) + (p if means else 0.0)
+    total = 0.0
+    for number in np.unique(sample.clusters):
+        mine = Z[sample.clusters == number]
+        away = mine.T @ mine - mine.shape[0] * np.eye(p)
+        total += 0.5 * float((away * away).sum())
+        total += float((mine.sum(axis=0) ** 2).sum()) if means else 0.0
+    return total / sample.n
+
+
+def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:
+    """Add up the rows of each cluster, shape (n_clusters, q)."""
+    sums = np.zeros((n_clusters, scores.shape[1]))
+    np.add.at(sums, clusters, scores)
+    return sums
+
+
+def robust_covariance(information: Array, B: Array, n: int) -> Array:
+    """Return the sandwich ``A^-1 B A^-1 / n``."""
+    inverse = np.linalg.inv(information)
+    covariance: Array = inverse @ B @ inverse / n
+    return covariance
+
+

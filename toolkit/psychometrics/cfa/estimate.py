@@ -1,0 +1,242 @@
+"""Making a discrepancy small: starting values, the search, and what tells whether the solution can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics.cfa._matrices import Compiled, implied, position_table
+from toolkit.psychometrics.cfa.discrepancy import Discrepancy
+from toolkit.psychometrics.cfa.moments import GroupSample
+
+_MOST_STEPS = 500
+_DECREMENT = 1e-17
+_LOOSE_DECREMENT = 1e-10
+_STARTS = 8
+_SINGULAR = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """Where a search ended.
+
+    Attributes
+    ----------
+    x : ndarray, shape (q,)
+        The free parameters.
+    value : float
+        The discrepancy.
+    converged : bool
+        Whether its slopes are zero to rounding.
+    n_iterations : int
+        Steps of the search that ended here.
+    n_starts : int
+        Searches that were made; more than one only where the first failed.
+    """
+
+    x: Array
+    value: float
+    converged: bool
+    n_iterations: int
+    n_starts: int
+
+
+def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
+    """Return the minimum of a discrepancy; where the first search fails, of several from other starts.
+
+    Raises
+    ------
+    StatisticsError
+        STA_NOT_IDENTIFIED, with the parameters that the data cannot tell apart.
+    """
+    start = starting_values(problem.compiled, samples)
+    best = minimum(problem, start)
+    tried = 1
+    random = np.random.default_rng(20_240_501)
+    while not best.converged and tried < _STARTS:
+        moved = start * random.uniform(0.5, 1.5, start.size) + random.normal(0.0, 0.05, start.size)
+        other = minimum(problem, moved)
+        tried += 1
+        if other.converged or other.value < best.value:
+            best = other
+    refuse_unidentified(problem, best.x)
+    return Solution(
+        x=best.x, value=best.value, converged=best.converged, n_iterations=best.n_iterations, n_starts=tried
+    )
+
+
+def minimum(problem: Discrepancy, start: Array) -> Solution:
+    """Search from one start: scoring steps in the metric of the information, improved by the slopes seen on the way.
+
+    The metric is the inverse of twice the expected information; BFGS updates carry what it lacks where the model does
+    not hold or answers are missing. Steps are halved until the discrepancy falls.
+    """
+    x = start.copy()
+    value = problem.value(x)
+    if not np.isfinite(value):
+        return Solution(x=x, value=value, converged=False, n_iterations=0, n_starts=1)
+    gradient = problem.gradient(x)
+    H = metric(problem.information(x))
+    fresh, decrement = 0, float("inf")
+    for step in range(_MOST_STEPS):
+        direction = -H @ gradient
+        decrement = float(-gradient @ direction)
+        if abs(decrement) <= _DECREMENT * max(1.0, abs(value)):
+            return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
+        moved, moved_value = _line(problem, x, value, direction, decrement)
+        if moved is None:
+            if fresh == 0:
+                break
+            H, fresh = metric(problem.information(x)), 0
+            continue
+        moved_gradient = problem.gradient(moved)
+        s, y = moved - x, moved_gradient - gradient
+        x, value, gradient = moved, moved_value, moved_gradient
+        fresh += 1
+        if step < 4:
+            H, fresh = metric(problem.information(x)), 0
+        H = _updated(H, s, y)
+    converged = abs(decrement) <= _LOOSE_DECREMENT * max(1.0, abs(value))
+    return Solution(x=x, value=value, converged=converged, n_iterations=step + 1, n_starts=1)
+
+
+def _line(
+    problem: Discrepancy, x: Array, value: float, direction: Array, decrement: float
+) -> tuple[Array | None, float]:
+    length = 1.0
+    noise = 4.0 * np.finfo(float).eps * max(1.0, abs(value))
+    for _halving in range(40):
+        moved = x + length * direction
+        found = problem.value(moved)
+        if np.isfinite(found) and found <= value - 1e-4 * length * decrement + noise:
+            return moved, found
+        length *= 0.5
+    return None, value
+
+
+def _updated(H: Array, s: Array, y: Array) -> Array:
+    """Return the inverse metric after a BFGS update, if the curvature allows one."""
+    curvature = float(s @ y)
+    if curvature <= 1e-12 * float(np.linalg.norm(s) * np.linalg.norm(y)):
+        return H
+    Hy = H @ y
+    scale = (1.0 + float(y @ Hy) / curvature) / curvature
+    updated: Array = H + scale * np.outer(s, s) - (np.outer(s, Hy) + np.outer(Hy, s)) / curvature
+    return updated
+
+
+def metric(information: Array) -> Array:
+    """Return the inverse of twice the information, with directions that it hardly knows held back."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    values = np.maximum(values, 1e-6)
+    inverse: Array = (vectors / values) @ vectors.T / np.outer(scale, scale) / 2.0
+    return inverse
+
+
+def refuse_unidentified(problem: Discrepancy, x: Array) -> None:
+    """Refuse a model whose information is singular, and name the parameters that can change without any effect."""
+    information = problem.information(x)
+    if not np.isfinite(information).all():
+        return
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    idle = np.diag(information) <= 1e-14 * max(float(np.diag(information).max()), 1e-300)
+    if values[0] > _SINGULAR and not idle.any():
+        return
+    weight = np.abs(vectors[:, 0]) if not idle.any() else idle.astype(np.float64)
+    named = [problem.compiled.names[place] for place in np.argsort(-weight) if weight[place] > 0.1 * weight.max()]
+    raise StatisticsError(
+        Problem(
+            code=Code.STA_NOT_IDENTIFIED,
+            what="The data cannot tell the values of these parameters; other values fit equally well.",
+            got=", ".join(named[:8]) + (f" and {len(named) - 8} more" if len(named) > 8 else ""),
+            fix="Fix one of them, hold some equal, or give the factors more items.",
+        )
+    )
+
+
+def starting_values(compiled: Compiled, samples: Sequence[GroupSample]) -> Array:
+    """Return starting values: loadings from the first principal component of each factor's items.
+
+    A factor with a loading fixed at 1 gets the variance that belongs to it. A start that the model gives is kept.
+    """
+    x = np.zeros(compiled.q)
+    known = np.zeros(compiled.q, dtype=bool)
+    model = compiled.model
+    guesses = [_guess(compiled, number, sample) for number, sample in enumerate(samples)]
+    for row, place, (name, r, c) in zip(model.parameters, compiled.place, position_table(model), strict=True):
+        if place < 0 or known[place]:
+            continue
+        x[place] = guesses[row.group][name][r, c] if row.value is None or name in {"delta", "tau", "nu"} else row.value
+        known[place] = True
+    return _inside(compiled, x)
+
+
+def _guess(compiled: Compiled, number: int, sample: GroupSample) -> dict[str, Array]:
+    """Return guessed matrices of one group."""
+    group, model = compiled.groups[number], compiled.model
+    sd = np.sqrt(np.diag(sample.S))
+    R = sample.S / np.outer(sd, sd)
+    Lambda, Psi = group.fixed["Lambda"].copy(), group.fixed["Psi"].copy()
+    given = Lambda.copy()
+    pattern = given != 0.0
+    pattern[group.free["Lambda"].row, group.free["Lambda"].column] = True
+    for factor in range(len(model.factors)):
+        mine = np.flatnonzero(pattern[:, factor])
+        if mine.size == 0:
+            continue
+        values, vectors = linalg.eigh(R[np.ix_(mine, mine)])
+        # Shrunk towards the loadings of a factor, which does not explain the items' own variance.
+        strength = np.sqrt(max((values[-1] - 1.0) / max(mine.size - 1.0, 1.0), 0.09) * mine.size)
+        component = vectors[:, -1] * np.sign(vectors[:, -1].sum() or 1.0) * strength
+        component = np.clip(component, -0.9, 0.9)
+        component[np.abs(component) < 0.1] = 0.1
+        raw = component * sd[mine]
+        marked = [(place, given[item, factor]) for place, item in enumerate(mine) if given[item, factor] != 0.0]
+        unit = raw[marked[0][0]] / marked[0][1] if marked else 1.0
+        Lambda[mine, factor] = np.where(given[mine, factor] != 0.0, given[mine, factor], raw / unit)
+        Psi[factor, factor] = unit**2
+    B = np.where(group.fixed["B"] != 0.0, group.fixed["B"], 0.0)
+    B[group.free["B"].row, group.free["B"].column] = 0.7
+    theta = group.fixed["Theta"].copy()
+    places = np.diag_indices_from(theta)
+    theta[places] = np.maximum(0.5 * np.diag(sample.S), 1e-3)
+    tau = np.zeros_like(group.fixed["tau"])
+    if sample.ordinal is not None and tau.size:
+        tau[:, 0] = _observed_thresholds(group.item_of, group.ordered, sample.ordinal.statistics)
+    return {
+        "Lambda": Lambda,
+        "Psi": Psi,
+        "B": B,
+        "Theta": theta,
+        "nu": sample.mean[:, None].copy(),
+        "alpha": np.zeros((len(model.factors), 1)),
+        "tau": tau,
+        "delta": np.ones_like(group.fixed["delta"]),
+    }
+
+
+def _observed_thresholds(item_of: Array, ordered: Array, statistics: Array) -> Array:
+    """Return the thresholds among the statistics, which interleave them with means of continuous items."""
+    order = np.argsort(np.concatenate([item_of, np.flatnonzero(~ordered)]), kind="stable")
+    return np.asarray(statistics[: order.size][np.argsort(order)][: item_of.size])
+
+
+def _inside(compiled: Compiled, x: Array) -> Array:
+    """Shrink factor covariances and loadings until the implied covariances are positive definite."""
+    for _ in range(20):
+        smallest = min(float(np.linalg.eigvalsh(implied(group, x).Sigma)[0]) for group in compiled.groups)
+        if smallest > 1e-8:
+            return x
+        for group in compiled.groups:
+            loading = group.free["Lambda"].place
+            x[loading] *= 0.8
+            free = group.free["Psi"]
+            x[free.place[free.row != free.column]] *= 0.5
+    return x

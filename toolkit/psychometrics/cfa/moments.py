@@ -1,0 +1,340 @@
+"""What a confirmatory model is fitted to: each group's sample statistics, from checked answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._inputs import beside, complete, named_where, refuse, table, too_few
+from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics.ordinal_correlation import polychoric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pattern:
+    """Persons who answered the same items.
+
+    Attributes
+    ----------
+    seen : ndarray of int, shape (p_seen,)
+        The items they answered.
+    n : int
+        How many they are.
+    mean : ndarray, shape (p_seen,)
+    S : ndarray, shape (p_seen, p_seen)
+        Their means and covariances (divisor n).
+    """
+
+    seen: Counts
+    n: int
+    mean: Array
+    S: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OrdinalStatistics:
+    """Thresholds and correlations of ordered items in lavaan's order, with their asymptotic covariances.
+
+    Attributes
+    ----------
+    statistics : ndarray, shape (n_statistics,)
+    gamma : ndarray, shape (n_statistics, n_statistics)
+        Asymptotic covariances times n.
+    R : ndarray, shape (p, p)
+        The correlations; covariances where items are continuous.
+    warnings : tuple of Problem
+        What was met on the way.
+    """
+
+    statistics: Array
+    gamma: Array
+    R: Array
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GroupSample:
+    """One group's sample.
+
+    Attributes
+    ----------
+    n : int
+        Persons.
+    values : ndarray, shape (n, p)
+        Their answers; NaN only where ``patterns`` are given.
+    clusters : ndarray of int, shape (n,), or None
+        Each person's cluster.
+    mean : ndarray, shape (p,)
+    S : ndarray, shape (p, p)
+        Means and covariances (divisor n); with ``patterns`` their maximum likelihood estimates.
+    patterns : tuple of Pattern
+        Patterns of answered items, for full information; empty otherwise.
+    ordinal : OrdinalStatistics or None
+        For least squares on ordered items.
+    """
+
+    n: int
+    values: Array
+    clusters: Counts | None
+    mean: Array
+    S: Array
+    patterns: tuple[Pattern, ...] = ()
+    ordinal: OrdinalStatistics | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frame:
+    """Checked answers of all groups.
+
+    Attributes
+    ----------
+    items : tuple of str
+    groups : tuple of str
+        Labels, in order of first appearance; one empty label without groups.
+    values : tuple of ndarray, shape (n_g, p)
+        Answers; NaN is possible only if missing answers are kept.
+    clusters : tuple of ndarray or None
+        Cluster numbers.
+    n_clusters : int
+        Clusters in all; 0 without.
+    rows : tuple of ndarray
+        Each group's row numbers in the frame that was given.
+    n_dropped : int
+        Persons left out.
+    """
+
+    items: tuple[str, ...]
+    groups: tuple[str, ...]
+    values: tuple[Array, ...]
+    clusters: tuple[Counts, ...] | None
+    n_clusters: int
+    rows: tuple[Counts, ...]
+    n_dropped: int
+
+
+def column_of(df: pd.DataFrame, given: str | Sequence[object] | pd.Series | None, *, option: str) -> pd.Series | None:
+    """Return one value a person, named as a column or given beside the answers; None where nothing was given.
+
+    Raises
+    ------
+    StatisticsError
+        STA_UNKNOWN_VARIABLE, STA_SHAPE_MISMATCH.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in df.columns:
+            raise unknown_variable([given], list(df.columns), option=option)
+        return df[given]
+    return beside(df, pd.Series(given) if not isinstance(given, pd.Series) else given, option=option)
+
+
+def unknown_variable(names: Sequence[str], columns: Sequence[object], *, option: str) -> StatisticsError:
+    """Return the error that the data lack a variable, with the names that look alike."""
+    import difflib
+
+    known = [str(column) for column in columns]
+    alike = {name: difflib.get_close_matches(name, known, n=3) for name in names}
+    return StatisticsError(
+        [
+            Problem(
+                code=Code.STA_UNKNOWN_VARIABLE,
+                what=f"The data have no column of this name, which {option} asks for.",
+                item=name,
+                allowed=", ".join(alike[name] or known[:30]),
+                fix="Correct the name, or add the column to the data.",
+            )
+            for name in names
+        ]
+    )
+
+
+def frame_of(
+    df: pd.DataFrame,
+    items: tuple[str, ...],
+    *,
+    group: str | Sequence[object] | pd.Series | None,
+    cluster: str | Sequence[object] | pd.Series | None,
+    keep_missing: bool,
+) -> Frame:
+    """Check the answers to a model's items, and split them into groups.
+
+    Raises
+    ------
+    StatisticsError
+        STA_UNKNOWN_VARIABLE, STA_TOO_FEW_PERSONS (also in one group), STA_CONSTANT_ITEM (also in one group), and the
+        codes of the check of answers.
+    """
+    if not isinstance(df, pd.DataFrame):
+        table(df)
+    absent = [item for item in items if item not in df.columns]
+    if absent:
+        raise unknown_variable(absent, list(df.columns), option="the model")
+    groups, clusters = column_of(df, group, option="group="), column_of(df, cluster, option="cluster=")
+    known = np.ones(len(df), dtype=bool)
+    for column in (groups, clusters):
+        if column is not None:
+            known &= column.notna().to_numpy()
+    whole = table(df[list(items)])
+    answered = ~np.isnan(whole.codes)
+    complete(df[list(items)][known], missing="pairwise" if keep_missing else "listwise", minimum_items=1)
+    keep = known & (answered.any(axis=1) if keep_missing else answered.all(axis=1))
+    labels = np.zeros(len(df), dtype=np.int64)
+    names: tuple[str, ...] = ("",)
+    if groups is not None:
+        codes, values = pd.factorize(groups[keep])
+        labels[keep] = codes
+        names = tuple(_label(value) for value in values)
+    numbers, n_clusters = None, 0
+    if clusters is not None:
+        codes, found = pd.factorize(clusters[keep])
+        numbers = np.full(len(df), -1)
+        numbers[keep] = codes
+        n_clusters = len(found)
+    rows = tuple(np.flatnonzero(keep & (labels == number)) for number in range(len(names)))
+    return Frame(
+        items=items,
+        groups=names,
+        values=tuple(np.ascontiguousarray(whole.codes[mine]) for mine in rows),
+        clusters=None if numbers is None else tuple(numbers[mine] for mine in rows),
+        n_clusters=n_clusters,
+        rows=rows,
+        n_dropped=int((~keep).sum()),
+    )
+
+
+def _label(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
+
+
+def normal_samples(frame: Frame) -> tuple[GroupSample, ...]:
+    """Return means and covariances of complete answers, for each group.
+
+    Raises
+    ------
+    StatisticsError
+        STA_TOO_FEW_PERSONS, STA_CONSTANT_ITEM, STA_SINGULAR_CORRELATION, each for the group it holds in.
+    """
+    samples = []
+    for number, values in enumerate(frame.values):
+        n, p = values.shape
+        _refuse_weak_group(frame, number, n, p + 1)
+        mean = values.mean(axis=0)
+        centred = values - mean
+        S = centred.T @ centred / n
+        _refuse_constant(frame, number, np.diag(S) <= 1e-12 * np.maximum(1.0, mean**2))
+        _refuse_singular(frame, number, S)
+        samples.append(GroupSample(n=n, values=values, clusters=_of(frame, number), mean=mean, S=S))
+    return tuple(samples)
+
+
+def ordinal_samples(frame: Frame, *, pairwise: bool) -> tuple[GroupSample, ...]:
+    """Return thresholds, polychoric correlations and their asymptotic covariances, for each group.
+
+    Raises
+    ------
+    StatisticsError
+        STA_TOO_FEW_PERSONS, STA_CONSTANT_ITEM, STA_EMPTY_IN_GROUP, and the codes of
+        :func:`~toolkit.psychometrics.ordinal_correlation.polychoric`.
+    """
+    _refuse_empty(frame)
+    samples = []
+    for number, values in enumerate(frame.values):
+        _refuse_weak_group(frame, number, values.shape[0], 20 if len(frame.groups) > 1 else 3)
+        data = pd.DataFrame(values, columns=list(frame.items))
+        found = polychoric(data, missing="pairwise" if pairwise else "listwise", acov="full")
+        R = found.matrix.to_numpy()
+        first, second = np.triu_indices(R.shape[0], 1)
+        covariance = found.acov.to_numpy() if found.acov is not None else np.zeros((0, 0))
+        statistics = OrdinalStatistics(
+            statistics=np.concatenate([*found.thresholds.values(), R[first, second]]),
+            gamma=covariance * found.n_persons,
+            R=R,
+            warnings=found.warnings,
+        )
+        samples.append(
+            GroupSample(
+                n=found.n_persons,
+                values=values,
+                clusters=_of(frame, number),
+                mean=np.zeros(R.shape[0]),
+                S=R,
+                ordinal=statistics,
+            )
+        )
+    return tuple(samples)
+
+
+def thresholds_in(frame: Frame, ordered: frozenset[str]) -> Mapping[str, int]:
+    """Return how many thresholds each ordered item has: one less than the codes that anybody gave."""
+    values = np.concatenate(frame.values)
+    found = {}
+    for place, item in enumerate(frame.items):
+        if item in ordered:
+            column = values[:, place]
+            found[item] = int(np.unique(column[~np.isnan(column)]).size) - 1
+    return found
+
+
+def _of(frame: Frame, number: int) -> Counts | None:
+    return None if frame.clusters is None else frame.clusters[number]
+
+
+def _in(frame: Frame, number: int) -> str:
+    return f" in the group {frame.groups[number]}" if len(frame.groups) > 1 else ""
+
+
+def _refuse_weak_group(frame: Frame, number: int, n: int, minimum: int) -> None:
+    if n < minimum:
+        raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, f"persons{_in(frame, number)}", n, minimum))
+
+
+def _refuse_constant(frame: Frame, number: int, constant: Array) -> None:
+    refuse(
+        Code.STA_CONSTANT_ITEM,
+        named_where(frame.items, constant),
+        what=f"Every person{_in(frame, number)} gave the same answer, so the item cannot covary with anything.",
+        fix="Leave the item out, or the group.",
+    )
+
+
+def _refuse_singular(frame: Frame, number: int, S: Array) -> None:
+    sd = np.sqrt(np.diag(S))
+    smallest = float(np.linalg.eigvalsh(S / np.outer(sd, sd))[0])
+    if smallest > 1e-10:
+        return
+    raise StatisticsError(
+        Problem(
+            code=Code.STA_SINGULAR_CORRELATION,
+            what=f"The items' correlation matrix{_in(frame, number)} is not positive definite.",
+            got=f"smallest eigenvalue {smallest:.3g}",
+            allowed="more than 1e-10",
+            fix="Leave out items that repeat one another or add up to another.",
+        )
+    )
+
+
+def _refuse_empty(frame: Frame) -> None:
+    """Refuse a code that one group gave and another did not: thresholds could not be compared."""
+    problems = []
+    for place, item in enumerate(frame.items):
+        given = [set(np.unique(values[:, place][~np.isnan(values[:, place])]).tolist()) for values in frame.values]
+        every = set().union(*given)
+        for label, codes in zip(frame.groups, given, strict=True):
+            lacking = sorted(every - codes)
+            if lacking:
+                problems.append(
+                    Problem(
+                        code=Code.STA_EMPTY_IN_GROUP,
+                        what=f"Nobody in the group {label} gave a code that other groups gave.",
+                        item=item,
+                        got=", ".join(f"{code:g}" for code in lacking),
+                        fix="Join the code with its neighbour in all groups, or leave the item or the group out.",
+                    )
+                )
+    if problems:
+        raise StatisticsError(problems)
