@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -81,6 +82,7 @@ __all__ = [
     "ResponseCounts",
     "RetentionResult",
     "SplitHalfResult",
+    "TwoLevelCfaResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
@@ -113,6 +115,7 @@ __all__ = [
     "spearman_correlation",
     "split_half",
     "tucker_congruence",
+    "two_level_cfa",
     "weighted_kappa",
     "within_group_agreement",
 ]
@@ -157,6 +160,7 @@ _HOMES = {
         "WithinGroupResult",
         "within_group_agreement",
     ),
+    "cfa.two_level": ("TwoLevelCfaResult", "two_level_cfa"),
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",

@@ -15,10 +15,13 @@ import numpy.typing as npt
 from scipy import linalg, optimize
 
 from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics.cfa._matrices import Values
 
 SMALLEST_START = 0.01
 """Smallest eigenvalue of the start of Sigma_B, as a share of the sampling variance of a cluster mean: above 0, because
 at 0 the gradient with respect to its factor is 0."""
+NIL_VARIANCE = 1e-6
+"""Largest variance between clusters, as a share of that within, that counts as none."""
 GRADIENT_TOLERANCE = 1e-6
 """Largest entry of the gradient, per person and in units of the within-cluster standard deviations, at an optimum."""
 
@@ -89,6 +92,14 @@ class Gradient(NamedTuple):
     between: Array
 
 
+class ComplexGradient(NamedTuple):
+    """The derivatives of :class:`Gradient`, at complex arguments."""
+
+    mu: Values
+    within: Values
+    between: Values
+
+
 class Saturated(NamedTuple):
     """Maximum likelihood estimates with Sigma_B positive semidefinite."""
 
@@ -148,8 +159,12 @@ def moments_of(clusters: Clusters) -> TwoLevelMoments:
     )
 
 
-def log_likelihood(moments: TwoLevelMoments, mu: Array, Sigma_W: Array, Sigma_B: Array) -> float:
+def log_likelihood(
+    moments: TwoLevelMoments, mu: Array, Sigma_W: Array, Sigma_B: Array, *, margin: float = 0.0
+) -> float:
     """Return the log-likelihood; minus infinity outside its domain.
+
+    With a ``margin`` the domain is smaller: no eigenvalue of ``Sigma_W^-1 V_j`` may be less.
 
     Notes
     -----
@@ -165,7 +180,7 @@ def log_likelihood(moments: TwoLevelMoments, mu: Array, Sigma_W: Array, Sigma_B:
     https://doi.org/10.1111/j.2044-8317.1989.tb00911.x
     """
     basis = _basis(moments, Sigma_W, Sigma_B)
-    if basis is None:
+    if basis is None or 1.0 + moments.sizes[-1] * basis.lam[0] < margin:
         return -np.inf
     spread = 1.0 + moments.sizes[:, None] * basis.lam
     squares = np.einsum("ki,sij,kj->sk", basis.R, moments.between, basis.R, optimize=True)
@@ -201,6 +216,19 @@ def log_likelihood_gradient(moments: TwoLevelMoments, mu: Array, Sigma_W: Array,
     of_B = np.tensordot(moments.sizes, distance, axes=1) - np.diag((n * G / spread).sum(axis=0))
     of_mu = (n * G * from_mean / spread).sum(axis=0)
     return Gradient(value, of_mu @ R, 0.5 * R.T @ of_W @ R, 0.5 * R.T @ of_B @ R)
+
+
+def complex_gradient(moments: TwoLevelMoments, mu: Values, Sigma_W: Values, Sigma_B: Values) -> ComplexGradient:
+    """Return the derivatives of the log-likelihood at complex covariances and mean, for slopes by a complex step."""
+    inverse = np.linalg.inv(Sigma_W)
+    of_W = inverse @ moments.within @ inverse - (moments.n_persons - moments.n_clusters) * inverse
+    n, G = moments.sizes[:, None, None], moments.counts[:, None, None]
+    V = np.linalg.inv(Sigma_W + n * Sigma_B)
+    away = moments.means - mu
+    squares = n * (moments.between + G * away[:, :, None] * away[:, None, :])
+    D = V @ squares @ V - G * V
+    of_mu = ((n * G * V) @ away[:, :, None]).sum(axis=0)[:, 0]
+    return ComplexGradient(of_mu, 0.5 * (of_W + D.sum(axis=0)), 0.5 * (n * D).sum(axis=0))
 
 
 def best_mean(moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array) -> Array | None:
@@ -340,6 +368,27 @@ def independent(moments: TwoLevelMoments) -> Saturated:
     )
 
 
+def expected_information(
+    moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array, d_mu: Array, d_within: Array, d_between: Array
+) -> Array:
+    """Return the expected information of all persons about q parameters, shape (q, q); NaN outside the domain.
+
+    The slopes of mu, Sigma_W and Sigma_B in the parameters have shapes (q, p), (q, p, p) and (q, p, p).
+    """
+    q = d_mu.shape[0]
+    basis = _basis(moments, Sigma_W, Sigma_B)
+    if basis is None:
+        return np.full((q, q), np.nan)
+    a, b, c = _weights(moments, basis.lam)
+    of_W = basis.R @ d_within @ basis.R.T
+    of_B = basis.R @ d_between @ basis.R.T
+    n, G = moments.sizes[:, None], moments.counts[:, None]
+    of_mu = d_mu @ basis.R.T * np.sqrt((n * G / (1.0 + n * basis.lam)).sum(axis=0))
+    left, right = (a * of_W + b * of_B).reshape(q, -1), (b * of_W + c * of_B).reshape(q, -1)
+    information: Array = 0.5 * (left @ of_W.reshape(q, -1).T + right @ of_B.reshape(q, -1).T) + of_mu @ of_mu.T
+    return information
+
+
 def variance_errors(moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array) -> Array:
     """Return the sampling covariances of the items' variances within and between, at the saturated estimates.
 
@@ -356,15 +405,29 @@ def variance_errors(moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array) ->
     basis = _basis(moments, Sigma_W, Sigma_B)
     if basis is None:
         return np.full((Sigma_W.shape[0], 2, 2), np.nan)
-    n, G = moments.sizes[:, None, None], moments.counts[:, None, None]
-    spread = 1.0 + n * basis.lam
-    weight = G / (spread * np.swapaxes(spread, 1, 2))
-    a = moments.n_persons - moments.n_clusters + weight.sum(axis=0)
-    b, c = (n * weight).sum(axis=0), (n**2 * weight).sum(axis=0)
+    a, b, c = _weights(moments, basis.lam)
     inverse = 2.0 * np.array([[c, -b], [-b, a]]) / (a * c - b**2)
     back = np.linalg.inv(basis.R) ** 2
     errors: Array = np.einsum("ik,il,xykl->ixy", back, back, inverse, optimize=True)
     return errors
+
+
+def least_shared(Sigma_W: Array, Sigma_B: Array) -> float:
+    """Return the smallest variance between clusters of any sum of items, as a share of its variance within."""
+    return float(linalg.eigh(Sigma_B, Sigma_W, eigvals_only=True)[0])
+
+
+def shared_variance(Sigma_W: Array, Sigma_B: Array, errors: Array) -> tuple[Array, Array]:
+    """Return the intraclass correlation of each item and the standard error of its logit, ``log(B) - log(W)``.
+
+    ``errors``, of shape (p, 2, 2), are the sampling covariances of its variances within and between clusters. The error
+    is NaN where the variance between clusters is nil.
+    """
+    w, b = np.diag(Sigma_W), np.diag(Sigma_B)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = errors[:, 1, 1] / b**2 - 2.0 * errors[:, 0, 1] / (b * w) + errors[:, 0, 0] / w**2
+        error = np.where(b > NIL_VARIANCE * w, np.sqrt(np.maximum(squared, 0.0)), np.nan)
+    return b / (w + b), error
 
 
 def _basis(moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array) -> _Basis | None:
@@ -379,6 +442,15 @@ def _basis(moments: TwoLevelMoments, Sigma_W: Array, Sigma_B: Array) -> _Basis |
     if 1.0 + moments.sizes[-1] * lam[0] <= 0.0:
         return None
     return _Basis(U.T @ inverse, lam, 2.0 * float(np.log(np.diag(C)).sum()))
+
+
+def _weights(moments: TwoLevelMoments, lam: Array) -> tuple[Array, Array, Array]:
+    """Return twice the expected information, in the basis, of entries (k, l): within, within with between, between."""
+    n, G = moments.sizes[:, None, None], moments.counts[:, None, None]
+    spread = 1.0 + n * lam
+    weight = G / (spread * np.swapaxes(spread, 1, 2))
+    within: Array = moments.n_persons - moments.n_clusters + weight.sum(axis=0)
+    return within, (n * weight).sum(axis=0), (n**2 * weight).sum(axis=0)
 
 
 def _value(moments: TwoLevelMoments, basis: _Basis, inside: float, spread: Array, distance: Array) -> float:
