@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 KERNEL_MODULES = (
     "toolkit.psychometrics._counting_kernel",
     "toolkit.psychometrics._polychoric_kernel",
+    "toolkit.psychometrics.cfa._mixed_kernel",
     "toolkit.psychometrics.factors._extraction_kernel",
     "toolkit.psychometrics.factors._rank_kernel",
     "toolkit.psychometrics.factors._rotation_kernel",

@@ -203,7 +203,7 @@ def polychoric(
     else:
         encoded = encode(df)
         counts = counts_of(encoded)
-    found, tau, rho, ending = _estimated(counts, missing, empty_cells)
+    found, tau, rho, ending = estimated(counts, missing, empty_cells)
     R = symmetric(rho, np.ones(found.n_items))
     R, smallest, was_smoothed, matrix_warnings = smoothed(R, smooth)
     covariance, errors = None, None
@@ -211,8 +211,7 @@ def polychoric(
         codes = None if encoded is None or acov == "diagonal" else _kept_codes(encoded, found, missing)
         covariance, variance = _covariance(found, tau, rho, codes)
         errors = _frame(np.sqrt(symmetric(variance, np.zeros(found.n_items))), found.items)
-    used = found.tables > 0
-    offered = _offered_cells(found.n_categories, used.shape[1])
+    empty = unused_cells(found)
     n_pairs = found.n_pairs
     options = {"missing": missing, "empty_cells": empty_cells, "acov": acov, "smooth": smooth}
     return PolychoricResult(
@@ -223,7 +222,7 @@ def polychoric(
         acov=covariance,
         n_pairs=_frame(n_pairs, found.items),
         n_smallest_pair=int(n_pairs.min()),
-        empty_cells=_frame(symmetric((offered & ~used).sum(axis=(1, 2)), np.zeros(found.n_items)), found.items),
+        empty_cells=_frame(symmetric(empty.sum(axis=(1, 2)), np.zeros(found.n_items)), found.items),
         empty_rows=_frame(_empty_rows(found), found.items),
         smallest_eigenvalue=smallest,
         smoothed=was_smoothed,
@@ -232,22 +231,22 @@ def polychoric(
         n_items=found.n_items,
         n_dropped=found.n_dropped,
         method=f"polychoric correlation, two-step maximum likelihood, empty cells: {empty_cells}, {missing}",
-        warnings=(*_table_warnings(found, counts, offered & ~used, ending), *matrix_warnings),
+        warnings=(*table_warnings(found, counts, empty, ending), *matrix_warnings),
         provenance=provenance("polychoric", options),
     )
 
 
 def polychoric_matrix(counts: ResponseCounts, *, missing: Missing = "listwise") -> Array:
     """Return the correlations of :func:`polychoric` alone, shape (n_items, n_items), for work that repeats it often."""
-    found, _, rho, _ = _estimated(counts, missing, "none")
+    found, _, rho, _ = estimated(counts, missing, "none")
     return np.asarray(symmetric(rho, np.ones(found.n_items)), dtype=np.float64)
 
 
-def _estimated(
-    counts: ResponseCounts, missing: Missing, empty_cells: EmptyCells
+def estimated(
+    counts: ResponseCounts, missing: Missing, empty_cells: EmptyCells, *, minimum_items: int = 2
 ) -> tuple[PairTables, Array, Array, Counts]:
     """Return the tables that are used, thresholds, correlations, and how the estimation of each ended."""
-    found = usable_tables(counts, missing=missing)
+    found = usable_tables(counts, missing=missing, minimum_items=minimum_items)
     tau = _thresholds(found)
     tables = _filled(found, empty_cells)
     rho, ending = np.empty(tables.shape[0]), np.empty(tables.shape[0], dtype=np.int64)
@@ -303,6 +302,11 @@ def _offered_cells(n_categories: Counts, width: int) -> Any:
     return used[first][:, :, None] & used[second][:, None, :]
 
 
+def unused_cells(found: PairTables) -> Any:
+    """Return which combinations of used codes nobody gave, shape (n_pairs, K, K)."""
+    return _offered_cells(found.n_categories, found.tables.shape[1]) & (found.tables == 0)
+
+
 def _empty_rows(found: PairTables) -> Counts:
     first, second = pairs(found.n_items)
     rows = np.zeros((found.n_items, found.n_items), dtype=np.int64)
@@ -326,12 +330,13 @@ def _kept_codes(encoded: Encoded, found: PairTables, missing: Missing) -> Bytes:
     return kept
 
 
-def _covariance(
-    found: PairTables, tau: Array, rho: Array, codes: Bytes | None
-) -> tuple[pd.Series | pd.DataFrame, Array]:
-    """Return the asymptotic covariances (variances without ``codes``), and the variances of the correlations."""
+def influences(found: PairTables, tau: Array, rho: Array) -> tuple[Array, Array, Array]:
+    """Return what one answer adds to the errors of thresholds, what two add to those of correlations, and variances.
+
+    The shapes are (n_items, K - 1, K + 1), (n_pairs, K + 1, K + 1) and (n_pairs,); the last category is the missing
+    answer. The sum over persons of the outer products of their influences is the asymptotic covariance matrix.
+    """
     p, K = found.margins.shape
-    n_categories = found.n_categories
     n = found.margins.sum(axis=1)
     share = found.margins.cumsum(axis=1)[:, :-1] / n[:, None]
     with np.errstate(divide="ignore"):
@@ -342,24 +347,33 @@ def _covariance(
     pair_influence, variance = np.empty((rho.size, K + 1, K + 1)), np.empty(rho.size)
     margins = found.margins.astype(np.float64)
     tables = found.tables.astype(np.float64)
-    influence_of_pairs(tables, tau, n_categories, margins, influence, rho, pair_influence, variance)
+    influence_of_pairs(tables, tau, found.n_categories, margins, influence, rho, pair_influence, variance)
+    return influence, pair_influence, variance
+
+
+def _covariance(
+    found: PairTables, tau: Array, rho: Array, codes: Bytes | None
+) -> tuple[pd.Series | pd.DataFrame, Array]:
+    """Return the asymptotic covariances (variances without ``codes``), and the variances of the correlations."""
+    p, K = found.margins.shape
+    influence, pair_influence, variance = influences(found, tau, rho)
     first, second = pairs(p)
     names = [f"{item}|t{k + 1}" for _, (item, size) in _numbered(found) for k in range(size - 1)]
     names += [f"{found.items[i]}~~{found.items[j]}" for i, j in zip(first, second, strict=True)]
     if codes is None:
-        of_thresholds = (influence[:, :, :K] ** 2 * margins[:, None, :]).sum(axis=2)
+        of_thresholds = (influence[:, :, :K] ** 2 * found.margins[:, None, :]).sum(axis=2)
         own = [of_thresholds[j, : size - 1] for j, (_, size) in _numbered(found)]
         return pd.Series(np.concatenate([*own, variance]), index=names), variance
     total = np.zeros((len(names), len(names)))
     for start in range(0, codes.shape[1], _BLOCK):
         block = np.ascontiguousarray(codes[:, start : start + _BLOCK])
-        influences = np.empty((len(names), block.shape[1]))
-        influence_of_persons(block, n_categories, influence, pair_influence, influences)
-        total += influences @ influences.T
+        of_block = np.empty((len(names), block.shape[1]))
+        influence_of_persons(block, found.n_categories, influence, pair_influence, of_block)
+        total += of_block @ of_block.T
     return pd.DataFrame(total, index=names, columns=names), variance
 
 
-def _table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, ending: Counts) -> list[Problem]:
+def table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, ending: Counts) -> list[Problem]:
     """Say what must be known about categories, cells and the search for the maximum."""
     first, second = pairs(found.n_items)
     names = [f"{found.items[i]} and {found.items[j]}" for i, j in zip(first, second, strict=True)]
@@ -381,7 +395,7 @@ def _table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, endin
                 code=Code.STA_EMPTY_CELL,
                 what="Pairs of items have combinations of answers that nobody gave.",
                 fix="Read their correlations with care, or join rare codes; empty_cells= names the rules.",
-                got=f"{int(empty.sum())} empty cells in {int(sparse.sum())} pairs: {_first_of(names, sparse)}",
+                got=f"{int(empty.sum())} empty cells in {int(sparse.sum())} pairs: {first_of(names, sparse)}",
             )
         )
     for code, state, what, fix in (
@@ -399,7 +413,7 @@ def _table_warnings(found: PairTables, counts: ResponseCounts, empty: Any, endin
         ),
     ):
         if (ending == state).any():
-            warnings.append(Problem(code=code, what=what, fix=fix, got=_first_of(names, ending == state)))
+            warnings.append(Problem(code=code, what=what, fix=fix, got=first_of(names, ending == state)))
     return warnings
 
 
@@ -413,7 +427,8 @@ def _unused(used: Array, counted: Array) -> Array:
     return lost
 
 
-def _first_of(names: list[str], mask: Any) -> str:
+def first_of(names: list[str], mask: Any) -> str:
+    """Return the first names at which the mask is true, and how many more there are."""
     found = [name for name, hit in zip(names, mask, strict=True) if hit]
     more = f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return "; ".join(found[:_NAMED]) + more

@@ -174,7 +174,7 @@ def _by_likelihood(
     baseline = normal_baseline(samples, means=means, robust=robust, n_clusters=n_clusters)
     basis = UNAVAILABLE
     if isinstance(problem, FullInformation):
-        basis = incomplete_basis(problem, samples, x, robust=robust)
+        basis = incomplete_basis(use, samples, x, robust=robust)
     elif robust:
         basis = RobustBasis(model=statistic, baseline=baseline)
     return FittedModel(
@@ -273,7 +273,7 @@ def _measures(fit: FittedModel, level: float) -> dict[str, float]:
     if np.isfinite(T.scaling):
         out |= _scaled_measures(fit, n, level)
     if fit.robust is not UNAVAILABLE or fit.estimator in ROBUST:
-        out |= _robust_measures(fit, n, level)
+        out |= _robust_measures(fit, level)
     if likelihood:
         q = fit.x.size
         out |= {
@@ -315,8 +315,9 @@ def _scaled_measures(fit: FittedModel, n: float, level: float) -> dict[str, floa
     }
 
 
-def _robust_measures(fit: FittedModel, n: float, level: float) -> dict[str, float]:
+def _robust_measures(fit: FittedModel, level: float) -> dict[str, float]:
     T, T_b = fit.robust.model, fit.robust.baseline
+    n = float(fit.n)
     scaled = T.value / T.scaling if T.df else NAN
     robust = root_mean_square_error(T.value, T.df, n, len(fit.samples), level=level, c=T.scaling, scaled=scaled)
     if fit.robust is UNAVAILABLE:

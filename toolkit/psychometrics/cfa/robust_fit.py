@@ -22,13 +22,12 @@ from toolkit.psychometrics.cfa._matrices import (
     mean_slopes,
 )
 from toolkit.psychometrics.cfa.casewise import (
-    observed_information,
     saturated_information,
     saturated_scores,
     vech,
 )
 from toolkit.psychometrics.cfa.chi_square import ChiSquare, LeastSquaresParts
-from toolkit.psychometrics.cfa.discrepancy import FullInformation, shares
+from toolkit.psychometrics.cfa.discrepancy import shares
 from toolkit.psychometrics.cfa.moments import GroupSample
 
 NAN = float("nan")
@@ -109,7 +108,7 @@ def _saturated_levels(compiled: Compiled, parts: LeastSquaresParts, r: int, df: 
     return int(np.linalg.matrix_rank(of_correlations)) == r * len(compiled.groups) - df
 
 
-def incomplete_basis(problem: FullInformation, samples: Sequence[GroupSample], x: Array, *, robust: bool) -> RobustBasis:
+def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, robust: bool) -> RobustBasis:
     """Return the complete-data statistic of the estimated moments at the full information estimates.
 
     ``robust`` allows for answers that are not normal (variant V3 of the paper), otherwise the answers are taken as
@@ -120,44 +119,36 @@ def incomplete_basis(problem: FullInformation, samples: Sequence[GroupSample], x
     Zhang, X., & Savalei, V. (2023). New computations for RMSEA and CFI following FIML and TS estimation with missing
     data. Psychological Methods, 28, 263-283. https://doi.org/10.1037/met0000445
     """
-    compiled = problem.compiled
     share = shares(samples)
-    model_slopes, base_slopes = [], []
-    for group, sample in zip(compiled.groups, samples, strict=True):
+    of_moments = [_information_of_moments(sample, robust=robust) for sample in samples]
+    slopes = [_moment_slopes(group, implied(group, x)) for group in compiled.groups]
+    value = base_value = base_trace = 0.0
+    for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
         at = implied(group, x)
-        model_slopes.append(_moment_slopes(group, at))
-        base_slopes.append(_baseline_slopes(sample.mean.size))
-    information = observed_information(problem, x)
-    value = base_value = 0.0
-    for group, sample in zip(compiled.groups, samples, strict=True):
-        at = implied(group, x)
-        K = np.linalg.inv(at.Sigma)
-        away = sample.mean - at.mu
-        of_sample = float(np.linalg.slogdet(sample.S)[1])
-        distance = float(np.linalg.slogdet(at.Sigma)[1]) - of_sample + float((K * sample.S).sum()) - away.size
-        value += sample.n * (distance + float(away @ K @ away))
-        centre, variance = np.nanmean(sample.values, axis=0), np.nanvar(sample.values, axis=0)
-        gap = sample.mean - centre
-        base_value += sample.n * float(
-            (np.log(variance) + np.diag(sample.S) / variance + gap**2 / variance).sum() - of_sample - away.size
-        )
+        value += sample.n * _distance(sample, at.mu, at.Sigma)
+        own = np.diag(np.nanvar(sample.values, axis=0))
+        base_value += sample.n * _distance(sample, np.nanmean(sample.values, axis=0), own)
+        base_trace += _incomplete_trace([of_moments[number]], np.ones(1), [_baseline_slopes(at.mu.size)])
     p = len(compiled.model.items)
     count = (p + p * (p + 1) // 2) * len(samples)
     df, base_df = count - x.size, p * (p - 1) // 2 * len(samples)
-    trace = _incomplete_trace(samples, share, model_slopes, np.linalg.inv(information), robust=robust)
-    base_inverse = _baseline_inverse(samples, base_slopes)
-    base_trace = 0.0
-    for number, sample in enumerate(samples):
-        base_trace += _incomplete_trace(
-            [sample], np.ones(1), [base_slopes[number]], base_inverse[number], robust=robust
-        )
+    trace = _incomplete_trace(of_moments, share, slopes)
     return RobustBasis(
         model=ChiSquare(value=value, df=df, scaling=trace / df if df else NAN),
         baseline=ChiSquare(value=base_value, df=base_df, scaling=base_trace / base_df),
     )
 
 
+def _distance(sample: GroupSample, mu: Array, Sigma: Array) -> float:
+    """Return the complete-data discrepancy of moments from those of the saturated model."""
+    K = np.linalg.inv(Sigma)
+    away = sample.mean - mu
+    determinants = float(np.linalg.slogdet(Sigma)[1] - np.linalg.slogdet(sample.S)[1])
+    return determinants + float((K * sample.S).sum()) - away.size + float(away @ K @ away)
+
+
 def _moment_slopes(group: GroupMatrices, at: Implied) -> Array:
+    """Return the slopes of means and half-vectorised covariances in x."""
     i, j = vech(at.mu.size)
     slopes, place = covariance_slopes(group, at)
     dmu, mean_place = mean_slopes(group, at)
@@ -172,35 +163,33 @@ def _baseline_slopes(p: int) -> Array:
     return slopes
 
 
-def _baseline_inverse(samples: Sequence[GroupSample], slopes: Sequence[Array]) -> list[Array]:
-    """Return each group's inverse information of the baseline, at the saturated moments."""
-    return [np.linalg.inv(D.T @ saturated_information(sample) @ D) for sample, D in zip(samples, slopes, strict=True)]
+def _information_of_moments(sample: GroupSample, *, robust: bool) -> tuple[Array, Array, Array]:
+    """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
+    Wm = saturated_information(sample)
+    Wc = saturated_information(replace(sample, patterns=()))
+    inverse = np.linalg.inv(Wm)
+    if not robust:
+        return Wm, Wc, inverse
+    s = saturated_scores(sample)
+    return Wm, Wc, inverse @ (s.T @ s / sample.n) @ inverse
 
 
 def _incomplete_trace(
-    samples: Sequence[GroupSample], share: Array, slopes: Sequence[Array], inverse: Array, *, robust: bool
+    of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]
 ) -> float:
-    """Return the expected value of the complete-data statistic under the model.
+    """Return the expected value of the complete-data statistic under the model: ``tr(Wc R Gamma R')``.
 
-    With observed (Wm) and complete-data (Wc) information of the moments, slopes D and ``P = D E^-1 D'``:
-    ``tr(Wc (Wm^-1 - P))`` for normal answers, otherwise ``tr(Wc R Gamma R')`` with ``R = I - P Wm``.
+    ``R = I - D (D' Wm D)^-1 D' Wm`` with slopes D takes away what the model explains.
     """
-    total = 0.0
-    left = np.zeros_like(inverse)
-    right = np.zeros_like(inverse)
-    for sample, f, D in zip(samples, share, slopes, strict=True):
-        Wm = saturated_information(sample)
-        Wmi = np.linalg.inv(Wm)
-        Wc = saturated_information(replace(sample, patterns=()))
-        DWcD = D.T @ Wc @ D
-        if not robust:
-            total += float((Wc * Wmi).sum()) - float(f) * float((DWcD * inverse).sum())
-            continue
-        s = saturated_scores(sample)
-        G = Wmi @ (s.T @ s / sample.n) @ Wmi
-        total += float((Wc * G).sum()) - 2.0 * float(f) * float(((D.T @ Wm @ G @ Wc @ D) * inverse).sum())
-        left += f * DWcD
-        right += f * D.T @ Wm @ G @ Wm @ D
-    if robust:
-        total += float(((inverse @ left) * (inverse @ right).T).sum())
-    return total
+    q = slopes[0].shape[1]
+    total, mixed, left, right, E = 0.0, *(np.zeros((q, q)) for _ in range(4))
+    for (Wm, Wc, gamma), f, D in zip(of_moments, share, slopes, strict=True):
+        WD, GWD = Wm @ D, gamma @ (Wm @ D)
+        total += float((Wc * gamma).sum())
+        mixed += f * GWD.T @ (Wc @ D)
+        left += f * D.T @ (Wc @ D)
+        right += f * WD.T @ GWD
+        E += f * D.T @ WD
+    inverse = np.linalg.inv(E)
+    total -= 2.0 * float((mixed * inverse).sum())
+    return total + float(((inverse @ left) * (inverse @ right).T).sum())

@@ -1,0 +1,245 @@
+"""Tests of nested models: whether the restrictions of one can be held against another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._result import Result, provenance, undefined
+from toolkit.psychometrics.cfa._matrices import covariance_slopes, gathered, implied, mean_slopes, scaled_statistics
+from toolkit.psychometrics.cfa.casewise import vech
+from toolkit.psychometrics.cfa.chi_square import scaled_and_shifted, upper_tail
+from toolkit.psychometrics.cfa.fitting import FittedModel
+
+_FAR = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NestedTestResult(Result):
+    """A test of the restrictions that one model has and the other has not.
+
+    Attributes
+    ----------
+    chisq_diff : float
+        The statistic; NaN where it cannot be computed.
+    df_diff : int
+        Its degrees of freedom.
+    p : float
+        Probability of a larger value when the restrictions hold.
+    d_cfi, d_tli, d_rmsea, d_srmr : float
+        Change of the fit indices from the less to the more restricted model: robust ones where both models have them,
+        else scaled, else naive.
+    restricted_first : bool
+        Whether the model whose method was called is the more restricted.
+    n_persons : int
+        Persons.
+    method : str
+        The variant in words.
+    warnings : tuple of Problem
+        What must be known about the numbers.
+    provenance : mapping
+        Versions.
+    """
+
+    chisq_diff: float
+    df_diff: int
+    p: float
+    d_cfi: float
+    d_tli: float
+    d_rmsea: float
+    d_srmr: float
+    restricted_first: bool
+    n_persons: int
+    method: str
+    warnings: tuple[Problem, ...]
+    provenance: Mapping[str, Any]
+
+
+def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
+    """Test the restrictions of the model with more degrees of freedom against the other.
+
+    Raises
+    ------
+    StatisticsError
+        STA_NOT_NESTED.
+
+    Notes
+    -----
+    ML: difference of the statistics. MLR: difference over ``(d0 c0 - d1 c1) / (d0 - d1)`` with scaling factors c (Satorra
+    & Bentler, 2001); NaN where that is negative. Least squares: Satorra (2000), with the restrictions A found from the
+    slopes of both models' moments (A.method "delta" of lavaan), scaled and shifted.
+
+    References
+    ----------
+    Satorra, A. (2000). Scaled and adjusted restricted tests in multi-sample analysis of moment structures. In
+    R. D. H. Heijmans, D. S. G. Pollock, & A. Satorra (Eds.), Innovations in multivariate statistical analysis
+    (pp. 233-247). Kluwer. https://doi.org/10.1007/978-1-4615-4603-0_17
+
+    Satorra, A., & Bentler, P. M. (2001). A scaled difference chi-square test statistic for moment structure analysis.
+    Psychometrika, 66, 507-514. https://doi.org/10.1007/BF02296192
+    """
+    H0, H1 = (one, other) if one.model.df > other.model.df else (other, one)
+    _refuse_strangers(H0, H1)
+    m = H0.model.df - H1.model.df
+    difference = H0.model.value - H1.model.value
+    warnings: list[Problem] = []
+    if H0.parts is not None and H1.parts is not None and np.isfinite(H1.model.scaling + H0.model.scaling):
+        trace, trace_of_square = _traces(H0, H1)
+        statistic = scaled_and_shifted(difference, m, trace, trace_of_square).scaled
+        method = "Satorra (2000), restrictions from the slopes of the moments, scaled and shifted"
+    elif np.isfinite(H0.model.scaling):
+        c1 = H1.model.scaling if H1.model.df else 1.0
+        c = (H0.model.df * H0.model.scaling - H1.model.df * c1) / m
+        statistic = difference / c if c > 0.0 else float("nan")
+        method = "Satorra and Bentler (2001)"
+        if c <= 0.0:
+            warnings.append(undefined("chisq_diff", "The scaling factor of the difference is negative."))
+    else:
+        statistic = difference
+        method = "difference of the likelihood-ratio statistics" if H0.parts is None else "difference of the statistics"
+    kind = _shared_kind(H0, H1)
+    before, after = H1.fit(), H0.fit()
+    change = {name: after[f"{name}{kind}"] - before[f"{name}{kind}"] for name in ("cfi", "tli", "rmsea")}
+    return NestedTestResult(
+        chisq_diff=statistic,
+        df_diff=m,
+        p=upper_tail(statistic, m),
+        d_cfi=change["cfi"],
+        d_tli=change["tli"],
+        d_rmsea=change["rmsea"],
+        d_srmr=after["srmr"] - before["srmr"],
+        restricted_first=one is H0,
+        n_persons=H0.n,
+        method=f"test of nested models, {method}; indices{' ' + kind[1:] if kind else ' naive'}",
+        warnings=tuple(warnings),
+        provenance=provenance("nested_test", {}),
+    )
+
+
+def _shared_kind(H0: FittedModel, H1: FittedModel) -> str:
+    for kind in (".robust", ".scaled"):
+        if all(np.isfinite(fit.fit().get(f"cfi{kind}", np.nan)) for fit in (H0, H1)):
+            return kind
+    return ""
+
+
+def _refuse_strangers(H0: FittedModel, H1: FittedModel) -> None:
+    """Refuse models that cannot be nested."""
+    why = None
+    if H0.model.df == H1.model.df:
+        why = "Both models have the same degrees of freedom."
+    elif H0.estimator != H1.estimator or H0.compiled.model.items != H1.compiled.model.items:
+        why = "The models differ in their items or their estimator."
+    elif [sample.n for sample in H0.samples] != [sample.n for sample in H1.samples] or not all(
+        np.allclose(a.S, b.S) for a, b in zip(H0.samples, H1.samples, strict=True)
+    ):
+        why = "The models were fitted to other persons."
+    elif _distance_outside(H0, H1) > _FAR:
+        why = "The model with fewer degrees of freedom does not contain the other."
+    if why:
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_NOT_NESTED,
+                what=f"The models cannot be tested against each other. {why}",
+                got=f"{H0.model.df} and {H1.model.df} degrees of freedom",
+                fix="Compare a model with one that has the same items and persons and some restrictions less.",
+            )
+        )
+
+
+def _distance_outside(H0: FittedModel, H1: FittedModel) -> float:
+    """Return how far the slopes of H0's moments lie outside those of H1, at the point where H0 ended.
+
+    H1's parameters are first moved to where they imply the moments of H0, if they can.
+    """
+    x1 = _matched(H0, H1)
+    if x1 is None:
+        return float("inf")
+    D1, D0 = _stacked_slopes(H1, x1), _stacked_slopes(H0, H0.x)
+    basis = linalg.orth(D1 / np.maximum(np.linalg.norm(D1, axis=0), 1e-12), rcond=1e-9)
+    outside = D0 - basis @ (basis.T @ D0)
+    scale = np.maximum(np.linalg.norm(D0, axis=0), 1e-12)
+    return float((np.linalg.norm(outside, axis=0) / scale).max())
+
+
+def _matched(H0: FittedModel, H1: FittedModel) -> Array | None:
+    """Return the parameters of H1 that imply the moments of H0, or None where there are none."""
+    wanted = _stacked_moments(H0, H0.x)
+    x = H1.x.copy()
+    best = float(np.linalg.norm(_stacked_moments(H1, x) - wanted))
+    size = float(np.linalg.norm(wanted))
+    for _ in range(200):
+        left = wanted - _stacked_moments(H1, x)
+        step = np.linalg.lstsq(_stacked_slopes(H1, x), left, rcond=1e-10)[0]
+        length = 1.0
+        while length > 1e-6:
+            moved = x + length * step
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found = float(np.linalg.norm(_stacked_moments(H1, moved) - wanted))
+            if np.isfinite(found) and found < best:
+                break
+            length *= 0.5
+        else:
+            break
+        x, best = moved, found
+        if best <= 1e-9 * size:
+            break
+    return x if best <= 1e-5 * size else None
+
+
+def _stacked_moments(fit: FittedModel, x: Array) -> Array:
+    parts = []
+    for group in fit.compiled.groups:
+        at = implied(group, x)
+        if fit.parts is not None:
+            parts.append(scaled_statistics(group, at)[0])
+        else:
+            i, j = vech(at.mu.size)
+            means = at.mu if fit.compiled.model.mean_structure else np.zeros(0)
+            parts.append(np.concatenate([means, at.Sigma[i, j]]))
+    return np.concatenate(parts)
+
+
+def _stacked_slopes(fit: FittedModel, x: Array) -> Array:
+    """Return the slopes of all groups' moments in x, shape (n_moments, q)."""
+    parts = []
+    for group in fit.compiled.groups:
+        at = implied(group, x)
+        if fit.parts is not None:
+            parts.append(scaled_statistics(group, at)[1])
+            continue
+        i, j = vech(at.mu.size)
+        slopes, place = covariance_slopes(group, at)
+        blocks = [gathered(slopes[:, i, j], place, group.q)]
+        if fit.compiled.model.mean_structure:
+            dmu, mean_place = mean_slopes(group, at)
+            blocks.insert(0, gathered(dmu, mean_place, group.q))
+        parts.append(np.hstack(blocks).T)
+    return np.vstack(parts)
+
+
+def _traces(H0: FittedModel, H1: FittedModel) -> tuple[float, float]:
+    """Return ``tr(U Gamma)`` and ``tr((U Gamma)^2)`` of the restrictions, at the less restricted model.
+
+    With E and K of :class:`.chi_square.LeastSquaresParts`, ``Q = E^-1 A' (A E^-1 A')^-1 A E^-1`` gives ``tr(Q K)`` and
+    ``tr((Q K)^2)``.
+    """
+    parts = H1.parts
+    if parts is None:
+        return float("nan"), float("nan")
+    D1, D0 = np.vstack(parts.slopes), _stacked_slopes(H0, H0.x)
+    mapped = np.linalg.lstsq(D1, D0, rcond=None)[0]
+    A = linalg.null_space(mapped.T, rcond=1e-8).T
+    C = np.linalg.inv(parts.E)
+    AC = A @ C
+    Q = AC.T @ np.linalg.solve(AC @ A.T, AC)
+    QK = Q @ parts.K
+    return float(np.trace(QK)), float((QK * QK.T).sum())
+
+
