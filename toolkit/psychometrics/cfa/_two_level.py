@@ -183,9 +183,9 @@ def log_likelihood(
     if basis is None or 1.0 + moments.sizes[-1] * basis.lam[0] < margin:
         return -np.inf
     spread = 1.0 + moments.sizes[:, None] * basis.lam
-    squares = np.einsum("ki,sij,kj->sk", basis.R, moments.between, basis.R, optimize=True)
+    squares = ((basis.R @ moments.between) * basis.R).sum(axis=2)
     distance = squares + moments.counts[:, None] * ((moments.means - mu) @ basis.R.T) ** 2
-    inside = np.einsum("ki,ij,kj->", basis.R, moments.within, basis.R, optimize=True)
+    inside = ((basis.R @ moments.within) * basis.R).sum()
     return _value(moments, basis, float(inside), spread, moments.sizes[:, None] * distance)
 
 
@@ -283,8 +283,8 @@ def cluster_scores(
     mean_part = mean_part.reshape(-1, p * p)
     mean_part[:, one] -= 1.0 / spread
     persons = clusters.deviations @ R.T
-    products = (persons[:, :, None] * persons[:, None, :]).reshape(-1, p * p)
-    inside = np.add.reduceat(products, clusters.starts, axis=0)
+    members = np.split(persons, clusters.starts[1:])
+    inside = np.array([(mine.T @ mine).ravel() for mine in members])
     inside[:, one] -= n - 1.0
     scores: Array = 0.5 * ((inside + mean_part) @ of_W + (n * mean_part) @ of_B) + n * from_mean @ (d_mu @ R.T).T
     return scores
@@ -366,6 +366,25 @@ def independent(moments: TwoLevelMoments) -> Saturated:
         float(sum(one.log_likelihood for one in found)),
         all(one.converged for one in found),
     )
+
+
+def clustering_ratios(moments: TwoLevelMoments, alone: Saturated) -> Array:
+    """Return, for each item, the likelihood-ratio statistic against no variance between clusters, shape (p,).
+
+    ``alone`` are the estimates of :func:`independent`. Without such variance a ratio is 0 in half of all samples and
+    has a chi-square distribution with one degree of freedom in the others (Self & Liang, 1987,
+    https://doi.org/10.1080/01621459.1987.10478472).
+    """
+    N = moments.n_persons
+    ratios = np.empty(moments.grand_mean.size)
+    for i in range(ratios.size):
+        item, at = _of_item(moments, i), (slice(i, i + 1), slice(i, i + 1))
+        away = (item.means - item.grand_mean)[:, 0]
+        squares = float(item.within[0, 0] + item.sizes @ (item.between[:, 0, 0] + item.counts * away**2))
+        one_level = -0.5 * N * (np.log(2.0 * np.pi * squares / N) + 1.0)
+        two_levels = log_likelihood(item, alone.mu[i : i + 1], alone.Sigma_W[at], alone.Sigma_B[at])
+        ratios[i] = max(2.0 * (two_levels - one_level), 0.0)
+    return ratios
 
 
 def expected_information(

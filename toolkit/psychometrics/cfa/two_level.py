@@ -16,12 +16,16 @@ from toolkit.psychometrics._inputs import named_where, refuse, too_few
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import confidence, one_of
 from toolkit.psychometrics._result import Result, provenance, undefined
+from toolkit.psychometrics._threads import on_one_thread
 from toolkit.psychometrics.cfa._matrices import complex_slopes, row_values
-from toolkit.psychometrics.cfa._two_level import NIL_VARIANCE, Clusters, clusters_of, shared_variance
+from toolkit.psychometrics.cfa._two_level import NIL_VARIANCE, Clusters, clustering_ratios, clusters_of, shared_variance
 from toolkit.psychometrics.cfa._two_level_fit import TwoLevelEstimator, TwoLevelFit, fit_two_level
 from toolkit.psychometrics.cfa._two_level_model import LEVELS, coefficients, improper, reliabilities, two_level_model
 from toolkit.psychometrics.cfa.moments import frame_of
 from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
+
+CHANCE = 0.05
+"""Level of the test that clusters differ in any item, by Bonferroni over the items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,9 +44,9 @@ class TwoLevelCfaResult(Result):
     standardized : DataFrame, shape (n_parameters, 10)
         The same, each level completely standardised by its own variances: columns level, lhs, op, rhs, est, se, z, p,
         ci_lower, ci_upper.
-    intraclass : DataFrame, shape (n_items, 6)
+    intraclass : DataFrame, shape (n_items, 7)
         Each item's variance within and between, unrestricted, and its intraclass correlation: columns within, between,
-        icc, se, ci_lower, ci_upper.
+        icc, se, ci_lower, ci_upper, and p of the likelihood-ratio test against no variance between.
     reliability : DataFrame, shape (n_coefficients, 7)
         Reliability of the sum of each factor's items: columns coefficient, factor, n_items, est, se, ci_lower,
         ci_upper. ``omega_within`` is of deviations from the cluster mean, ``omega_between`` of true cluster means,
@@ -103,6 +107,7 @@ class TwoLevelCfaResult(Result):
         return self.parameters.copy()
 
 
+@on_one_thread
 def two_level_cfa(
     df: pd.DataFrame,
     *,
@@ -157,8 +162,8 @@ def two_level_cfa(
     -----
     STA_NOT_CONVERGED, STA_INADMISSIBLE (negative variances and impossible covariance matrices), STA_NOT_IDENTIFIED
     (no more clusters than items: the unrestricted covariances between clusters, which chi-square and fit indices
-    compare with, are not determined), STA_NO_CLUSTERING (the variance of an item between clusters is nil: one level
-    suffices for it), STA_UNDEFINED
+    compare with, are not determined), STA_NO_CLUSTERING (clusters differ in no item more than chance would have it, or
+    the variance of an item between them is nil: one level suffices), STA_UNDEFINED
         In ``warnings``.
 
     Notes
@@ -168,8 +173,9 @@ def two_level_cfa(
     by the model, but the unrestricted covariance between clusters is positive semidefinite. Where this is at its bound
     and the model beyond it, the chi-square is too small, as lavaan's is; a negative one is NaN. Standard errors are
     from the observed information (ML) or the sandwich of the scores of clusters (MLR); intervals of intraclass
-    correlations and reliabilities are by the delta method on the logit scale. The baseline has uncorrelated items at
-    both levels; N in RMSEA, AIC and BIC counts persons.
+    correlations and reliabilities are by the delta method on the logit scale. The test against no variance between
+    clusters halves the tail of a chi-square, as a variance cannot be negative (Self and Liang). The baseline has
+    uncorrelated items at both levels; N in RMSEA, AIC and BIC counts persons.
 
     For the sum of a factor's items let t be the variance that the factor gives it and v its variance as the model has
     it, at either level, and n the harmonic mean of cluster sizes. Then omega within is ``t_W / v_W`` and omega between
@@ -195,6 +201,10 @@ def two_level_cfa(
 
     Lai, M. H. C. (2021). Composite reliability of multilevel data: It's about observed scores and construct meanings.
     Psychological Methods, 26, 90-102. https://doi.org/10.1037/met0000287
+
+    Self, S. G., & Liang, K.-Y. (1987). Asymptotic properties of maximum likelihood estimators and likelihood ratio
+    tests under nonstandard conditions. Journal of the American Statistical Association, 82, 605-610.
+    https://doi.org/10.1080/01621459.1987.10478472
 
     Examples
     --------
@@ -345,8 +355,14 @@ def _intraclass(fit: TwoLevelFit, items: tuple[str, ...], level: float) -> pd.Da
         "se": error * icc * (1.0 - icc),
         "ci_lower": low,
         "ci_upper": high,
+        "p": _p_of_clustering(fit),
     }
     return pd.DataFrame(columns, index=list(items))
+
+
+def _p_of_clustering(fit: TwoLevelFit) -> Array:
+    ratios = clustering_ratios(fit.moments, fit.independent)
+    return np.where(ratios > 0.0, 0.5 * stats.chi2.sf(ratios, 1), 1.0)
 
 
 def _reliability(fit: TwoLevelFit, level: float) -> pd.DataFrame:
@@ -415,6 +431,18 @@ def _warnings(
                 got=f"{n_clusters} clusters, {n_items} items",
                 allowed="more clusters than items, better several times as many",
                 fix="Use cfa with cluster=, or fewer items.",
+            )
+        )
+    p = _p_of_clustering(fit)
+    if float(p.min()) * p.size > CHANCE:
+        found.append(
+            Problem(
+                code=Code.STA_NO_CLUSTERING,
+                what="In no item do the clusters differ more than chance would have it; a model between them describes "
+                "noise.",
+                got=f"smallest p {p.min():.3g} in {p.size} items",
+                allowed=f"p below {CHANCE:g} / {p.size} in one item or more",
+                fix="Use cfa: one level suffices.",
             )
         )
     found += [
