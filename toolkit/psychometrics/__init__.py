@@ -5,7 +5,9 @@ Import it as ``from toolkit import psychometrics as pm``. Names are loaded when 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
+    from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
+    from toolkit.psychometrics.cfa.nested import NestedTestResult
+    from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
+    from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
     from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
@@ -53,6 +60,7 @@ __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
     "CarelessRespondingResult",
+    "CfaResult",
     "ComparisonDataResult",
     "CorrelationResult",
     "EfaBootstrapResult",
@@ -65,6 +73,7 @@ __all__ = [
     "HullResult",
     "Interval",
     "IntraclassResult",
+    "InvarianceResult",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
@@ -72,10 +81,13 @@ __all__ = [
     "KrippendorffResult",
     "MapTestResult",
     "MeasurementErrorResult",
+    "ModelSyntax",
     "NestResult",
+    "NestedTestResult",
     "OmegaResult",
     "OrdinalAlphaResult",
     "ParallelAnalysisResult",
+    "PartialInvarianceResult",
     "PolychoricResult",
     "ReliabilityTableResult",
     "ReliableChangeResult",
@@ -86,6 +98,7 @@ __all__ = [
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
+    "cfa",
     "comparison_data",
     "composite_omega",
     "count_responses",
@@ -97,6 +110,7 @@ __all__ = [
     "guttman_lambdas",
     "hull",
     "intraclass_correlation",
+    "invariance",
     "item_analysis",
     "kaiser_meyer_olkin",
     "krippendorff_alpha",
@@ -106,6 +120,7 @@ __all__ = [
     "nest",
     "ordinal_alpha",
     "parallel_analysis",
+    "parse_model",
     "pearson_correlation",
     "polychoric",
     "reliability_table",
@@ -174,6 +189,11 @@ _HOMES = {
         "reliability_table",
     ),
     "simulate": ("simulate_ordinal",),
+    "cfa.cfa": ("CfaResult", "cfa"),
+    "cfa.invariance": ("InvarianceResult", "invariance"),
+    "cfa.nested": ("NestedTestResult",),
+    "cfa.partial_invariance": ("PartialInvarianceResult",),
+    "cfa.syntax": ("ModelSyntax", "parse_model"),
     "factors.suitability": (
         "BartlettSphericityResult",
         "KaiserMeyerOlkinResult",
@@ -192,6 +212,18 @@ _HOMES = {
     "factors.efa": ("EfaResult", "efa"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class _Face(ModuleType):
+    """The room's face: its function ``cfa`` is not hidden by the folder of that name, whichever is loaded first."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, unless it is a folder that has the name of a function."""
+        if not (isinstance(value, ModuleType) and name in _HOME_OF):
+            ModuleType.__setattr__(self, name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __getattr__(name: str) -> Any:

@@ -71,9 +71,9 @@ def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
 
     Notes
     -----
-    ML: difference of the statistics. MLR: difference over ``(d0 c0 - d1 c1) / (d0 - d1)`` with scaling factors c (Satorra
-    & Bentler, 2001); NaN where that is negative. Least squares: Satorra (2000), with the restrictions A found from the
-    slopes of both models' moments (A.method "delta" of lavaan), scaled and shifted.
+    ML: difference of the statistics. MLR: difference over ``(d0 c0 - d1 c1) / (d0 - d1)`` with scaling factors c
+    (Satorra & Bentler, 2001); NaN where that is negative. Least squares: Satorra (2000), with the
+    restrictions A found from the slopes of both models' moments (A.method "delta" of lavaan), scaled and shifted.
 
     References
     ----------
@@ -241,5 +241,3 @@ def _traces(H0: FittedModel, H1: FittedModel) -> tuple[float, float]:
     Q = AC.T @ np.linalg.solve(AC @ A.T, AC)
     QK = Q @ parts.K
     return float(np.trace(QK)), float((QK * QK.T).sum())
-
-
