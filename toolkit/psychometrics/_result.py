@@ -146,9 +146,7 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, pd.DataFrame):
         return {_key(row): _plain(cells) for row, cells in value.to_dict(orient="index").items()}
-    if isinstance(value, pd.Series):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, Mapping):
+    if isinstance(value, pd.Series | Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
