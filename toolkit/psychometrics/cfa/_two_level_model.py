@@ -149,8 +149,8 @@ def improper(use: Compiled, x: Array) -> tuple[str, ...]:
     for level, group in zip(LEVELS, use.groups, strict=True):
         at = implied(group, x)
         for names, matrix, kind in (
-            (use.model.items, at.values["Theta"], "residual"),
-            (use.model.factors, at.values["Psi"], "factor"),
+            (use.model.items, at.matrices["Theta"], "residual"),
+            (use.model.factors, at.matrices["Psi"], "factor"),
         ):
             negative = [name for name, v in zip(names, np.diag(matrix), strict=True) if v < SMALLEST_VARIANCE]
             found += [f"negative {kind} variance of {name} {level} clusters" for name in negative]
@@ -207,7 +207,7 @@ def reliabilities(use: Compiled, wanted: Sequence[Coefficient], x: Values, mean_
         column = use.model.factors.index(one.factor)
         true, whole = [], []
         for at in states:
-            true.append(at.values["Lambda"][rows, column].sum() ** 2 * at.V[column, column])
+            true.append(at.matrices["Lambda"][rows, column].sum() ** 2 * at.V[column, column])
             whole.append(at.Sigma[np.ix_(rows, rows)].sum())
         of_means = whole[1] + whole[0] * mean_inverse_size
         out[place] = {

@@ -226,7 +226,7 @@ def two_level_cfa(
     frame = frame_of(df, use.model.items, group=None, cluster=cluster, keep_missing=False)
     if frame.clusters is None or frame.n_clusters < 2:
         raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "clusters", frame.n_clusters, 2))
-    clusters = clusters_of(*next(zip(frame.values, frame.clusters, strict=True)))
+    clusters = clusters_of(frame.answers[0], frame.clusters[0])
     _refuse_weak(frame.items, clusters)
     fit = fit_two_level(use, clusters, estimator)
     impossible = improper(use, fit.x)
