@@ -151,3 +151,19 @@ def test_intraclass_correlations(
     saturated = reference["saturated"]
     compare("ICC, variances", ours["within"], np.diag(saturated["within"]), tolerance=ITERATIVE)
     compare("ICC, variances", ours["between"], np.diag(saturated["between"]), tolerance=ITERATIVE)
+
+
+@pytest.mark.parametrize("estimator", ["ML", "MLR"])
+def test_equal_loadings_over_the_levels(
+    estimator: str, demo: pd.DataFrame, reference: dict[str, Any], compare: Compare
+) -> None:
+    free = "f =~ y1 + y2 + y3 + y4"
+    restricted, less = (
+        pm.two_level_cfa(demo, within=model, between=model, cluster="cluster", estimator=estimator)
+        for model in (EQUAL, free)
+    )
+    found, expected = restricted.compare(less), reference["nested"][estimator]
+    assert found.df_diff == expected["df_diff"]
+    assert found.restricted_first
+    compare("nested models", found.chisq_diff, expected["chisq_diff"], tolerance=ITERATIVE)
+    compare("nested models, p", found.p, expected["p"], tolerance=ITERATIVE)

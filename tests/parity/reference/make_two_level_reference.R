@@ -25,5 +25,8 @@ m <- fitted(paste("level: 1\n", variances, "\nlevel: 2\n", variances)); out$inde
 out$misfit <- summary_of(fitted(misfit)); out$equal <- summary_of(fitted(equal)); out$robust <- summary_of(fitted(two, estimator = "MLR"))
 m <- fitted(two); out$two$reliability <- list(latent = compRelSEM(m, obs.var = FALSE), shared = compRelSEM(m, obs.var = FALSE, shared = c("fb1", "fb2"))$shared)
 m <- fitted(equal); out$equal$reliability <- list(latent = compRelSEM(m, obs.var = FALSE), config = compRelSEM(m, obs.var = FALSE, config = "f")$config, shared = compRelSEM(m, obs.var = FALSE, shared = "f")$shared)
+free <- gsub("[abc]\\*", "", equal); difference <- function(...) { t <- lavTestLRT(fitted(equal, ...), fitted(free, ...))
+  list(chisq_diff = t[2, "Chisq diff"], df_diff = t[2, "Df diff"], p = t[2, "Pr(>Chisq)"]) }
+out$nested <- list(ML = difference(), MLR = difference(estimator = "MLR"))
 out$versions <- list(lavaan = as.character(packageVersion("lavaan")), semTools = as.character(packageVersion("semTools")), R = R.version.string)
 write_json(out, ARGS[1], auto_unbox = TRUE, digits = NA, pretty = FALSE)

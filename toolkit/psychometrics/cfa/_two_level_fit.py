@@ -25,9 +25,10 @@ from toolkit.psychometrics.cfa._two_level import (
 from toolkit.psychometrics.cfa._two_level_model import TwoLevelDiscrepancy, level_samples
 from toolkit.psychometrics.cfa._two_level_robust import moment_scores, robust_trace, sandwich
 from toolkit.psychometrics.cfa.casewise import observed_information
-from toolkit.psychometrics.cfa.chi_square import ChiSquare, mean_scaled
+from toolkit.psychometrics.cfa.chi_square import ChiSquare, LeastSquaresParts, mean_scaled
 from toolkit.psychometrics.cfa.estimate import Solution, fitted
 from toolkit.psychometrics.cfa.fit_indices import comparative_fit_index, root_mean_square_error, tucker_lewis_index
+from toolkit.psychometrics.cfa.moments import GroupSample
 
 TwoLevelEstimator = Literal["ML", "MLR"]
 """``ML`` maximum likelihood; ``MLR`` the same with standard errors and a scaled statistic from sums over clusters."""
@@ -44,6 +45,9 @@ class TwoLevelFit:
     ----------
     compiled : Compiled
         The model; group 0 is within clusters, group 1 between.
+    samples : tuple of GroupSample
+        The unrestricted moments of both levels, as starting values need them.
+    estimator : str
     moments : TwoLevelMoments
     saturated, independent : Saturated
         Unrestricted and uncorrelated moments.
@@ -61,6 +65,8 @@ class TwoLevelFit:
     """
 
     compiled: Compiled
+    samples: tuple[GroupSample, ...]
+    estimator: TwoLevelEstimator
     moments: TwoLevelMoments
     saturated: Saturated
     independent: Saturated
@@ -76,6 +82,16 @@ class TwoLevelFit:
     def x(self) -> Array:
         """The free parameters, shape (q,)."""
         return self.solution.x
+
+    @property
+    def n(self) -> int:
+        """Persons."""
+        return self.moments.n_persons
+
+    @property
+    def parts(self) -> LeastSquaresParts | None:
+        """Nothing: there is no two-level least squares."""
+        return None
 
     @property
     def mean_inverse_size(self) -> float:
@@ -102,7 +118,7 @@ class TwoLevelFit:
                 _correlation(self.saturated.Sigma_B) - _correlation(between),
             )
 
-    def measures(self, *, level: float = 0.90) -> dict[str, float]:
+    def fit(self, *, level: float = 0.90) -> dict[str, float]:
         """Return all fit measures by lavaan's names."""
         T, T_b, n, q = self.model, self.baseline, float(self.moments.n_persons), self.x.size
         rmsea = root_mean_square_error(T.value, T.df, n, 1, level=level)
@@ -175,9 +191,9 @@ def fit_two_level(use: Compiled, clusters: Clusters, estimator: TwoLevelEstimato
     """
     moments = moments_of(clusters)
     free, alone = saturated(moments), independent(moments)
-    problem = TwoLevelDiscrepancy(use, moments)
+    problem, samples = TwoLevelDiscrepancy(use, moments), level_samples(free, moments)
     try:
-        solution = fitted(problem, level_samples(free, moments))
+        solution = fitted(problem, samples)
     except StatisticsError as error:
         raise _explained(error, free, moments.n_clusters) from None
     x, p, N = solution.x, free.mu.size, moments.n_persons
@@ -210,6 +226,8 @@ def fit_two_level(use: Compiled, clusters: Clusters, estimator: TwoLevelEstimato
         errors = _robust_errors(sandwich(A, s), p)
     return TwoLevelFit(
         compiled=use,
+        samples=samples,
+        estimator=estimator,
         moments=moments,
         saturated=free,
         independent=alone,

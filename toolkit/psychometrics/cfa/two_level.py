@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,7 @@ from toolkit.psychometrics.cfa._two_level import NIL_VARIANCE, Clusters, cluster
 from toolkit.psychometrics.cfa._two_level_fit import TwoLevelEstimator, TwoLevelFit, fit_two_level
 from toolkit.psychometrics.cfa._two_level_model import LEVELS, coefficients, improper, reliabilities, two_level_model
 from toolkit.psychometrics.cfa.moments import frame_of
+from toolkit.psychometrics.cfa.nested import NestedTestResult, nested_test
 from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
 
 CHANCE = 0.05
@@ -101,10 +102,30 @@ class TwoLevelCfaResult(Result):
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
+    _fitted: TwoLevelFit = field(repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the parameters."""
         return self.parameters.copy()
+
+    def compare(self, other: TwoLevelCfaResult) -> NestedTestResult:
+        """Test this model against one that contains it or is contained in it, on the same persons and clusters.
+
+        With loadings equal over the levels in one of them it asks whether a factor means the same in persons and in
+        clusters. MLR takes the difference of Satorra and Bentler (2001).
+
+        Parameters
+        ----------
+        other : TwoLevelCfaResult
+            A model with more or fewer restrictions, by the same estimator.
+
+        Raises
+        ------
+        StatisticsError
+            STA_NOT_NESTED (as many degrees of freedom, other persons, items or estimator; or moments that the less
+            restricted model cannot reach).
+        """
+        return nested_test(self._fitted, other._fitted, n_dropped=self.n_dropped)
 
 
 @on_one_thread
@@ -147,7 +168,7 @@ def two_level_cfa(
     Returns
     -------
     TwoLevelCfaResult
-        ``fit``, ``parameters``, ``standardized``, ``intraclass`` and ``reliability``.
+        ``fit``, ``parameters``, ``standardized``, ``intraclass`` and ``reliability``, and a method ``compare``.
 
     Raises
     ------
@@ -245,7 +266,7 @@ def two_level_cfa(
         "level": level,
     }
     return TwoLevelCfaResult(
-        fit=MappingProxyType(fit.measures()),
+        fit=MappingProxyType(fit.fit()),
         parameters=_parameters(fit, level, standard=False),
         standardized=standard.drop(columns=["label", "free"]),
         intraclass=_intraclass(fit, frame.items, level),
@@ -275,6 +296,7 @@ def two_level_cfa(
         method=_METHODS[estimator],
         warnings=tuple(_warnings(fit, converged, impossible, unclustered, reliability)),
         provenance=provenance("two_level_cfa", options),
+        _fitted=fit,
     )
 
 

@@ -103,6 +103,26 @@ def test_shared_labels_hold_loadings_equal_over_levels(answers: pd.DataFrame, re
     assert list(other.parameters["label"].unique()) == ["", "a", "b", "c"]
 
 
+def test_models_are_compared_by_the_difference_of_their_statistics(
+    answers: pd.DataFrame, result: pm.TwoLevelCfaResult
+) -> None:
+    equal = "f =~ x1 + a*x2 + b*x3 + c*x4"
+    restricted = fitted(answers, within=equal, between=equal)
+    found = result.compare(restricted)
+    assert found.chisq_diff == pytest.approx(restricted.fit["chisq"] - result.fit["chisq"])
+    assert (found.df_diff, found.restricted_first) == (3, False)
+    assert found.d_srmr == pytest.approx(restricted.fit["srmr"] - result.fit["srmr"])
+    apart = fitted(answers, within=MODEL.replace("x3", "3*x3") + "\nx1 ~~ x2")
+    assert apart.fit["df"] < restricted.fit["df"]
+    for other in (result, fitted(answers.iloc[20:], within=equal, between=equal), fitted(answers, estimator="MLR")):
+        with pytest.raises(StatisticsError) as caught:
+            result.compare(other)
+        assert caught.value.codes == (Code.STA_NOT_NESTED,)
+    with pytest.raises(StatisticsError) as caught:
+        restricted.compare(apart)
+    assert caught.value.codes == (Code.STA_NOT_NESTED,)
+
+
 def test_limits_and_p_values_follow_from_the_errors(answers: pd.DataFrame, result: pm.TwoLevelCfaResult) -> None:
     table, narrow = result.parameters, fitted(answers, level=0.5).parameters
     free = table["free"]
