@@ -192,11 +192,12 @@ def two_level_cfa(
     ``y_ij = mu + b_j + w_ij`` with independent normal b and w, whose covariances are those of the two models. The
     likelihood is that of complete data with clusters of any sizes (McDonald and Goldstein). Variances are not bounded
     by the model, but the unrestricted covariance between clusters is positive semidefinite. Where this is at its bound
-    and the model beyond it, the chi-square is too small, as lavaan's is; a negative one is NaN. Standard errors are
-    from the observed information (ML) or the sandwich of the scores of clusters (MLR); intervals of intraclass
-    correlations and reliabilities are by the delta method on the logit scale. The test against no variance between
-    clusters halves the tail of a chi-square, as a variance cannot be negative (Self and Liang). The baseline has
-    uncorrelated items at both levels; N in RMSEA, AIC and BIC counts persons.
+    and the model beyond it, the chi-square is too small, as lavaan's is; a negative one is NaN, where lavaan has 0.
+    Near the bound lavaan's search (EM) stops up to .1 short in the unrestricted log-likelihood, and its chi-square is
+    smaller by twice that. Standard errors are from the observed information (ML) or the sandwich of the scores of
+    clusters (MLR); intervals of intraclass correlations and reliabilities are by the delta method on the logit scale.
+    The test against no variance between clusters halves the tail of a chi-square, as a variance cannot be negative
+    (Self and Liang). The baseline has uncorrelated items at both levels; N in RMSEA, AIC and BIC counts persons.
 
     For the sum of a factor's items let t be the variance that the factor gives it and v its variance as the model has
     it, at either level, and n the harmonic mean of cluster sizes. Then omega within is ``t_W / v_W`` and omega between
