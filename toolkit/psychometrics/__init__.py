@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
     from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
+    from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -93,6 +94,7 @@ __all__ = [
     "ResponseCounts",
     "RetentionResult",
     "SplitHalfResult",
+    "TwoLevelCfaResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
@@ -128,6 +130,7 @@ __all__ = [
     "spearman_correlation",
     "split_half",
     "tucker_congruence",
+    "two_level_cfa",
     "weighted_kappa",
     "within_group_agreement",
 ]
@@ -172,6 +175,7 @@ _HOMES = {
         "WithinGroupResult",
         "within_group_agreement",
     ),
+    "cfa.two_level": ("TwoLevelCfaResult", "two_level_cfa"),
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",
