@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.agreement.design_effects import DesignEffectsResult, design_effects
     from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
@@ -63,6 +64,7 @@ __all__ = [
     "CfaResult",
     "ComparisonDataResult",
     "CorrelationResult",
+    "DesignEffectsResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
@@ -104,6 +106,7 @@ __all__ = [
     "count_responses",
     "cronbach_alpha",
     "describe_items",
+    "design_effects",
     "efa",
     "empirical_kaiser_criterion",
     "greatest_lower_bound",
@@ -158,6 +161,10 @@ _HOMES = {
     "reliability.change": (
         "ReliableChangeResult",
         "reliable_change",
+    ),
+    "agreement.design_effects": (
+        "DesignEffectsResult",
+        "design_effects",
     ),
     "agreement.intraclass": (
         "IntraclassResult",
