@@ -17,6 +17,9 @@ from toolkit.psychometrics.cfa.moments import GroupSample
 _MOST_STEPS = 500
 _DECREMENT = 1e-17
 _LOOSE_DECREMENT = 1e-10
+_ROUNDING = 1e-13
+"""Steps that promise less than this share of the discrepancy cannot be judged by it."""
+_MOST_UNJUDGED = 4
 _STARTS = 8
 _SINGULAR = 1e-9
 
@@ -74,7 +77,8 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
     """Search from one start: scoring steps in the metric of the information, improved by the slopes seen on the way.
 
     The metric is the inverse of twice the expected information; BFGS updates carry what it lacks where the model does
-    not hold or answers are missing. Steps are halved until the discrepancy falls.
+    not hold or answers are missing. Steps are halved until the discrepancy falls; the last ones are too short for that
+    and are taken as they are.
     """
     x = start.copy()
     value = problem.value(x)
@@ -82,14 +86,19 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
         return Solution(x=x, value=value, converged=False, n_iterations=0, n_starts=1)
     gradient = problem.gradient(x)
     H = metric(problem.information(x))
-    fresh, decrement = 0, float("inf")
+    fresh, unjudged, decrement = 0, 0, float("inf")
     for step in range(_MOST_STEPS):
         direction = -H @ gradient
         decrement = float(-gradient @ direction)
-        if abs(decrement) <= _DECREMENT * max(1.0, abs(value)):
+        size = max(1.0, abs(value))
+        if abs(decrement) <= _DECREMENT * size or unjudged == _MOST_UNJUDGED:
             return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
-        moved, moved_value = _line(problem, x, value, direction, decrement)
-        if moved is None:
+        if abs(decrement) <= _ROUNDING * size:
+            moved, moved_value = x + direction, problem.value(x + direction)
+            unjudged += 1
+        else:
+            moved, moved_value = _line(problem, x, value, direction, decrement)
+        if moved is None or not np.isfinite(moved_value):
             if fresh == 0:
                 break
             H, fresh = metric(problem.information(x)), 0
