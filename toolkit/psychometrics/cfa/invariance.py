@@ -109,11 +109,6 @@ class InvarianceResult(Result):
         ]
         return pd.DataFrame(rows).merge(self.tests.drop(columns="against"), on="level", how="left")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-ready values."""
-        plain = Result.to_dict(self)
-        return plain | {"levels": {name: result.to_dict() for name, result in self.levels.items()}}
-
     def partial(self, *, alpha: float = 0.05, most_freed: float = 0.5) -> PartialInvarianceResult:
         """Free what does not hold, one parameter at a time, and show what that does to the mean differences.
 

@@ -37,8 +37,8 @@ class NestedTestResult(Result):
         else scaled, else naive.
     restricted_first : bool
         Whether the model whose method was called is the more restricted.
-    n_persons : int
-        Persons.
+    n_persons, n_items, n_dropped : int
+        Persons used, items, and persons left out.
     method : str
         The variant in words.
     warnings : tuple of Problem
@@ -56,13 +56,17 @@ class NestedTestResult(Result):
     d_srmr: float
     restricted_first: bool
     n_persons: int
+    n_items: int
+    n_dropped: int
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
 
 
-def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
+def nested_test(one: FittedModel, other: FittedModel, *, n_dropped: int = 0) -> NestedTestResult:
     """Test the restrictions of the model with more degrees of freedom against the other.
+
+    ``n_dropped`` is how many persons both left out.
 
     Raises
     ------
@@ -116,6 +120,8 @@ def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
         d_srmr=after["srmr"] - before["srmr"],
         restricted_first=one is H0,
         n_persons=H0.n,
+        n_items=len(H0.compiled.model.items),
+        n_dropped=n_dropped,
         method=f"test of nested models, {method}; indices{' ' + kind[1:] if kind else ' naive'}",
         warnings=tuple(warnings),
         provenance=provenance("nested_test", {}),
