@@ -283,6 +283,14 @@ def gathered(slopes: Values, place: Counts, q: int) -> Values:
     return total
 
 
+def moment_slopes(group: GroupMatrices, at: Implied) -> Array:
+    """Return the slopes of means and half-vectorised covariances in x, shape (p + p (p + 1) / 2, q)."""
+    i, j = np.tril_indices(at.mu.size)
+    slopes, place = covariance_slopes(group, at)
+    dmu, mean_place = mean_slopes(group, at)
+    return np.hstack([gathered(dmu, mean_place, group.q), gathered(slopes[:, i, j], place, group.q)]).T
+
+
 def scaled_statistics(group: GroupMatrices, at: Implied) -> tuple[Values, Values]:
     """Return the implied thresholds and (co)variances of ordered and continuous items, and their slopes in x.
 

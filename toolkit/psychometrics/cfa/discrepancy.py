@@ -18,15 +18,16 @@ from toolkit.psychometrics.cfa._matrices import (
     GroupMatrices,
     Implied,
     Values,
+    complex_slopes,
     covariance_slopes,
     implied,
     mean_slopes,
+    moment_slopes,
     pulled_back,
     scaled_statistics,
 )
-from toolkit.psychometrics.cfa.moments import GroupSample, Pattern
-
-_LOG_2PI = float(np.log(2.0 * np.pi))
+from toolkit.psychometrics.cfa.moments import GroupSample
+from toolkit.psychometrics.cfa.patterns import likelihood, moment_information
 
 
 class Discrepancy(Protocol):
@@ -119,6 +120,11 @@ class NormalDiscrepancy:
         ]
         return np.asarray(sum(parts[1:], parts[0]))
 
+    def observed_information(self, x: Array) -> Array:
+        """Return half of the second slopes of F in x."""
+        slopes = complex_slopes(self.gradient, x)
+        return np.asarray((slopes + slopes.T) / 4.0)
+
     def _moments(self, sample: GroupSample, at: Implied) -> Values:
         if not self.means:
             return sample.S
@@ -182,22 +188,21 @@ class FullInformation:
         self.compiled = compiled
         self.samples = samples
         self.share = shares(samples)
+        self._known: tuple[Array, list[tuple[Implied, float, Array, Array]]] | None = None
 
     def value(self, x: Array) -> float:
         """Return F; N F is minus twice the log likelihood."""
-        total = 0.0
-        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
-            at = implied(group, x)
-            value = pattern_value(sample.patterns, at.mu, at.Sigma)
-            total += share * value / sample.n
-        return total
+        return sum(
+            share * value / sample.n
+            for share, sample, (_, value, _, _) in zip(self.share, self.samples, self._evaluated(x), strict=True)
+        )
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""
-        total = np.zeros(x.size, dtype=x.dtype)
-        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
-            at = implied(group, x)
-            G, h = pattern_slopes(sample.patterns, at.mu, at.Sigma)
+        total = np.zeros(x.size)
+        for group, sample, share, (at, _, G, h) in zip(
+            self.compiled.groups, self.samples, self.share, self._evaluated(x), strict=True
+        ):
             total += share / sample.n * pulled_back(group, at, G, h)
         return total
 
@@ -209,30 +214,31 @@ class FullInformation:
         ]
         return np.asarray(sum(parts[1:], parts[0]))
 
+    def observed_information(self, x: Array) -> Array:
+        """Return half of the second slopes of F in x: that of the moments, and what their own curvature adds."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share, (at, _, G, h) in zip(
+            self.compiled.groups, self.samples, self.share, self._evaluated(x), strict=True
+        ):
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                W = moment_information(sample.patterns, at.mu, at.Sigma)
+                total += share * (D.T @ W @ D + curvature(group, x, G / sample.n, h / sample.n))
+        return total
 
-def pattern_value(patterns: Sequence[Pattern], mu: Array, Sigma: Array) -> float:
-    """Return minus twice the log likelihood of all patterns; infinite where Sigma is not positive definite."""
-    total = 0.0
-    for pattern in patterns:
-        part = Sigma[np.ix_(pattern.seen, pattern.seen)]
-        try:
-            C = linalg.cholesky(part, lower=True, check_finite=False)
-        except linalg.LinAlgError:
-            return float("inf")
-        away = pattern.mean - mu[pattern.seen]
-        T = pattern.S + np.outer(away, away)
-        trace = float(np.trace(linalg.cho_solve((C, True), T, check_finite=False)))
-        total += pattern.n * (pattern.seen.size * _LOG_2PI + 2.0 * float(np.log(np.diag(C)).sum()) + trace)
-    return total
+    def _evaluated(self, x: Array) -> list[tuple[Implied, float, Array, Array]]:
+        """Return, for each group, what is implied at x, with the likelihood and its slopes in the moments."""
+        if self._known is None or not np.array_equal(self._known[0], x):
+            found = []
+            for group, sample in zip(self.compiled.groups, self.samples, strict=True):
+                at = implied(group, x)
+                if sample.patterns is not None:
+                    found.append((at, *likelihood(sample.patterns, at.mu, at.Sigma)))
+            self._known = (x.copy(), found)
+        return self._known[1]
 
 
-def pattern_slopes(patterns: Sequence[Pattern], mu: Values, Sigma: Values) -> tuple[Values, Values]:
-    """Return the slopes of :func:`pattern_value` in Sigma, shape (p, p), and in mu, shape (p,)."""
-    G, h = np.zeros_like(Sigma), np.zeros_like(mu)
-    for pattern in patterns:
-        square = np.ix_(pattern.seen, pattern.seen)
-        inverse = np.linalg.inv(Sigma[square])
-        away = pattern.mean - mu[pattern.seen]
-        G[square] += pattern.n * (inverse - inverse @ (pattern.S + np.outer(away, away)) @ inverse)
-        h[pattern.seen] -= 2.0 * pattern.n * inverse @ away
-    return G, h
+def curvature(group: GroupMatrices, x: Array, G: Array, h: Array | None) -> Array:
+    """Return half of what the second slopes of the moments add to those of a function with slopes G and h in them."""
+    slopes = complex_slopes(lambda moved: pulled_back(group, implied(group, moved), G, h), x)
+    return np.asarray((slopes + slopes.T) / 4.0)
