@@ -19,7 +19,8 @@ from toolkit.psychometrics.cfa._matrices import (
     Implied,
     Values,
     complex_slopes,
-    covariance_slopes,
+    covariance_pairs,
+    gathered,
     implied,
     mean_slopes,
     moment_slopes,
@@ -38,7 +39,7 @@ class Discrepancy(Protocol):
     def value(self, x: Array) -> float:
         """Return F; infinite where the implied moments are not admissible."""
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x, shape (q,)."""
 
     def information(self, x: Array) -> Array:
@@ -53,20 +54,20 @@ def shares(samples: Sequence[GroupSample]) -> Array:
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
-    """Return the expected information of one person about x under a normal model, shape (q, q)."""
-    C = np.linalg.cholesky(at.Sigma)
-    slopes, place = covariance_slopes(group, at)
-    stacked = slopes.transpose(1, 0, 2).reshape(C.shape[0], -1)
-    once = linalg.solve_triangular(C, stacked, lower=True, check_finite=False)
-    half = once.reshape(C.shape[0], -1, C.shape[0]).transpose(1, 2, 0)
-    whole = linalg.solve_triangular(C, half.transpose(1, 0, 2).reshape(C.shape[0], -1), lower=True, check_finite=False)
-    flat = whole.reshape(C.shape[0], slopes.shape[0], C.shape[0]).transpose(1, 0, 2).reshape(slopes.shape[0], -1)
-    total = np.zeros((group.q, group.q))
-    np.add.at(total, (place[:, None], place[None, :]), 0.5 * flat @ flat.T)
+    """Return the expected information of one person about x under a normal model, shape (q, q).
+
+    With slopes ``w (l r' + r l')`` of Sigma, ``tr(K dSigma_a K dSigma_b) / 2`` is
+    ``w_a w_b ((l_a' K l_b) (r_a' K r_b) + (l_a' K r_b) (r_a' K l_b))``; K is the inverse of Sigma.
+    """
+    K = np.linalg.inv(at.Sigma)
+    left, right, weight, place = covariance_pairs(group, at)
+    K_right = K @ right
+    mixed = left.T @ K_right
+    of_elements = np.outer(weight, weight) * ((left.T @ K @ left) * (right.T @ K_right) + mixed * mixed.T)
+    total = gathered(gathered(of_elements, place, group.q).T, place, group.q)
     if means:
         dmu, mean_place = mean_slopes(group, at)
-        scaled = linalg.solve_triangular(C, dmu.T, lower=True, check_finite=False)
-        np.add.at(total, (mean_place[:, None], mean_place[None, :]), scaled.T @ scaled)
+        total += gathered(gathered(dmu @ K @ dmu.T, mean_place, group.q).T, mean_place, group.q)
     return total
 
 
@@ -145,39 +146,46 @@ class LeastSquares:
         self.share = shares(samples)
         self.counting = self.share * np.array([1.0 - 1.0 / sample.n for sample in samples])
         self.observed = [sample.ordinal.statistics for sample in samples if sample.ordinal is not None]
+        self._known: tuple[Array, list[tuple[Array, Array]]] | None = None
 
     def value_of_groups(self, x: Array) -> Array:
         """Return each group's F, shape (n_groups,)."""
-        found = np.empty(len(self.samples))
+        found = np.full(len(self.samples), np.inf)
         for number, group in enumerate(self.compiled.groups):
             at = implied(group, x)
             if not np.isfinite(at.delta).all() or (np.diag(at.Sigma) <= 0.0).any():
                 return np.full(len(self.samples), np.inf)
-            left = self.observed[number] - scaled_statistics(group, at)[0]
+        for number, (left, _) in enumerate(self._residuals(x)):
             found[number] = float(self.weights[number] @ left**2)
         return found
+
+    def _residuals(self, x: Array) -> list[tuple[Array, Array]]:
+        """Return each group's observed minus implied statistics at x, and the slopes of the implied ones."""
+        if self._known is None or not np.array_equal(self._known[0], x):
+            found = []
+            for group, observed in zip(self.compiled.groups, self.observed, strict=True):
+                statistics, slopes = scaled_statistics(group, implied(group, x))
+                found.append((observed - statistics, slopes))
+            self._known = (x.copy(), found)
+        return self._known[1]
 
     def value(self, x: Array) -> float:
         """Return F."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return float(self.counting @ self.value_of_groups(x))
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""
-        total = np.zeros(x.size, dtype=x.dtype)
-        for number, group in enumerate(self.compiled.groups):
-            statistics, slopes = scaled_statistics(group, implied(group, x))
-            total += self.counting[number] * (
-                -2.0 * slopes.T @ (self.weights[number] * (self.observed[number] - statistics))
-            )
+        total = np.zeros(x.size)
+        for W, share, (left, slopes) in zip(self.weights, self.counting, self._residuals(x), strict=True):
+            total -= 2.0 * share * (slopes.T @ (W * left))
         return total
 
     def information(self, x: Array) -> Array:
         """Return ``D' W D`` with the slopes D of the implied statistics."""
         total = np.zeros((x.size, x.size))
-        for number, group in enumerate(self.compiled.groups):
-            slopes = scaled_statistics(group, implied(group, x))[1]
-            total += self.share[number] * (slopes.T @ (self.weights[number][:, None] * slopes))
+        for W, share, (_, slopes) in zip(self.weights, self.share, self._residuals(x), strict=True):
+            total += share * (slopes.T @ (W[:, None] * slopes))
         return total
 
 

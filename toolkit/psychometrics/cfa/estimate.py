@@ -11,7 +11,7 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, Counts, Flags
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, position_table
-from toolkit.psychometrics.cfa.discrepancy import Discrepancy
+from toolkit.psychometrics.cfa.discrepancy import Discrepancy, FullInformation, NormalDiscrepancy
 from toolkit.psychometrics.cfa.moments import GroupSample
 
 _MOST_STEPS = 500
@@ -58,6 +58,8 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
         STA_NOT_IDENTIFIED, with the parameters that the data cannot tell apart.
     """
     start = starting_values(problem.compiled, samples)
+    if isinstance(problem, FullInformation):
+        start = minimum(NormalDiscrepancy(problem.compiled, samples), start).x
     best = minimum(problem, start)
     tried = 1
     random = np.random.default_rng(20_240_501)
@@ -142,7 +144,13 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
 def metric(information: Array) -> Array:
     """Return the inverse of twice the information, with directions that it hardly knows held back."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    of_one = information / np.outer(scale, scale)
+    try:
+        if np.diag(np.linalg.cholesky(of_one)).min() > 0.01:
+            return np.asarray(np.linalg.inv(of_one) / np.outer(scale, scale) / 2.0)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(of_one)
     values = np.maximum(values, 1e-6)
     inverse: Array = (vectors / values) @ vectors.T / np.outer(scale, scale) / 2.0
     return inverse

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from toolkit.psychometrics._numerics import Array
-from toolkit.psychometrics.cfa._matrices import Compiled, compiled, complex_slopes, implied, row_values
+from toolkit.psychometrics.cfa._matrices import Compiled, compiled, implied, row_slopes
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
     first_order,
@@ -114,7 +114,7 @@ class FittedModel:
 
     def standard_errors(self, *, standard: bool = False) -> Array:
         """Return the standard error of every parameter, by the delta method; 0 where it is fixed."""
-        slopes = complex_slopes(lambda x: row_values(self.compiled, x, standard=standard), self.x)
+        slopes = row_slopes(self.compiled, self.x, standard=standard)
         with np.errstate(invalid="ignore"):
             variance: Array = ((slopes @ self.covariance) * slopes).sum(axis=1)
             error: Array = np.sqrt(np.maximum(variance, 0.0))
