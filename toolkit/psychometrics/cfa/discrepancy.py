@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, Counts
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     GroupMatrices,
@@ -20,6 +20,7 @@ from toolkit.psychometrics.cfa._matrices import (
     Values,
     complex_slopes,
     covariance_pairs,
+    covariance_slopes,
     gathered,
     implied,
     mean_slopes,
@@ -54,21 +55,25 @@ def shares(samples: Sequence[GroupSample]) -> Array:
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
-    """Return the expected information of one person about x under a normal model, shape (q, q).
-
-    With slopes ``w (l r' + r l')`` of Sigma, ``tr(K dSigma_a K dSigma_b) / 2`` is
-    ``w_a w_b ((l_a' K l_b) (r_a' K r_b) + (l_a' K r_b) (r_a' K l_b))``; K is the inverse of Sigma.
-    """
+    """Return the expected information of one person about x under a normal model, shape (q, q)."""
     K = np.linalg.inv(at.Sigma)
-    left, right, weight, place = covariance_pairs(group, at)
-    K_right = K @ right
-    mixed = left.T @ K_right
-    of_elements = np.outer(weight, weight) * ((left.T @ K @ left) * (right.T @ K_right) + mixed * mixed.T)
-    total = gathered(gathered(of_elements, place, group.q).T, place, group.q)
+    of_covariances, place = _quadratic_forms(group, at, K, K)
+    total = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
     if means:
         dmu, mean_place = mean_slopes(group, at)
         total += gathered(gathered(dmu @ K @ dmu.T, mean_place, group.q).T, mean_place, group.q)
     return total
+
+
+def _quadratic_forms(group: GroupMatrices, at: Implied, K: Array, Q: Array) -> tuple[Array, Counts]:
+    """Return ``tr(Q dSigma_a K dSigma_b) / 2`` for all free elements a and b, and their places in x.
+
+    With ``dSigma = w (l r' + r l')`` these are products of numbers such as ``l_a' K l_b``.
+    """
+    left, right, weight, place = covariance_pairs(group, at)
+    K_of, Q_of = ((left.T @ M @ left, right.T @ M @ right, left.T @ M @ right) for M in (K, Q))
+    forms = K_of[2].T * Q_of[2] + K_of[1] * Q_of[0] + K_of[0] * Q_of[1] + K_of[2] * Q_of[2].T
+    return 0.5 * np.outer(weight, weight) * forms, place
 
 
 class NormalDiscrepancy:
@@ -122,9 +127,25 @@ class NormalDiscrepancy:
         return np.asarray(sum(parts[1:], parts[0]))
 
     def observed_information(self, x: Array) -> Array:
-        """Return half of the second slopes of F in x."""
-        slopes = complex_slopes(self.gradient, x)
-        return np.asarray((slopes + slopes.T) / 4.0)
+        """Return half of the second slopes of F in x: of Sigma and mu taken as straight, and what they curve."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            K = np.linalg.inv(at.Sigma)
+            KTK = K @ self._moments(sample, at) @ K
+            of_covariances, place = _quadratic_forms(group, at, K, 2.0 * KTK - K)
+            own = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
+            h = None
+            if self.means:
+                e = K @ (sample.mean - at.mu)
+                h = -2.0 * e
+                dmu, mean_place = mean_slopes(group, at)
+                own += gathered(gathered(dmu @ K @ dmu.T, mean_place, group.q).T, mean_place, group.q)
+                slopes, _ = covariance_slopes(group, at)
+                both = gathered(gathered(slopes @ e @ K @ dmu.T, place, group.q).T, mean_place, group.q)
+                own += both + both.T
+            total += share * (own + curvature(group, x, K - KTK, h))
+        return total
 
     def _moments(self, sample: GroupSample, at: Implied) -> Values:
         if not self.means:
@@ -247,6 +268,12 @@ class FullInformation:
 
 
 def curvature(group: GroupMatrices, x: Array, G: Array, h: Array | None) -> Array:
-    """Return half of what the second slopes of the moments add to those of a function with slopes G and h in them."""
-    slopes = complex_slopes(lambda moved: pulled_back(group, implied(group, moved), G, h), x)
-    return np.asarray((slopes + slopes.T) / 4.0)
+    """Return half of what the second slopes of the moments add to those of a function with slopes G and h in them.
+
+    Residual covariances and intercepts have none.
+    """
+    curved = np.unique(np.concatenate([group.free[name].place for name in ("Lambda", "B", "Psi", "alpha")]))
+    slopes = complex_slopes(lambda moved: pulled_back(group, implied(group, moved), G, h), x, curved)[curved]
+    total = np.zeros((x.size, x.size))
+    total[np.ix_(curved, curved)] = (slopes + slopes.T) / 4.0
+    return total

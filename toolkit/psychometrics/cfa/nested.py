@@ -107,8 +107,8 @@ def nested_test(one: FittedModel, other: FittedModel, *, n_dropped: int = 0) -> 
     else:
         statistic = difference
         method = "difference of the likelihood-ratio statistics" if H0.parts is None else "difference of the statistics"
-    kind = _shared_kind(H0, H1)
     before, after = H1.fit(), H0.fit()
+    kind = _shared_kind(before, after)
     change = {name: after[f"{name}{kind}"] - before[f"{name}{kind}"] for name in ("cfi", "tli", "rmsea")}
     return NestedTestResult(
         chisq_diff=statistic,
@@ -128,9 +128,9 @@ def nested_test(one: FittedModel, other: FittedModel, *, n_dropped: int = 0) -> 
     )
 
 
-def _shared_kind(H0: FittedModel, H1: FittedModel) -> str:
+def _shared_kind(*fits: Mapping[str, float]) -> str:
     for kind in (".robust", ".scaled"):
-        if all(np.isfinite(fit.fit().get(f"cfi{kind}", np.nan)) for fit in (H0, H1)):
+        if all(np.isfinite(fit.get(f"cfi{kind}", np.nan)) for fit in fits):
             return kind
     return ""
 
