@@ -149,8 +149,8 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
     else:
         statistic = difference
         method = "difference of the likelihood-ratio statistics" if H0.parts is None else "difference of the statistics"
-    kind = _shared_kind(H0, H1)
     before, after = H1.fit(), H0.fit()
+    kind = _shared_kind(before, after)
     change = {name: after[f"{name}{kind}"] - before[f"{name}{kind}"] for name in ("cfi", "tli", "rmsea")}
     return NestedTestResult(
         chisq_diff=statistic,
@@ -170,9 +170,9 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
     )
 
 
-def _shared_kind(H0: Nestable, H1: Nestable) -> str:
+def _shared_kind(*fits: Mapping[str, float]) -> str:
     for kind in (".robust", ".scaled"):
-        if all(np.isfinite(fit.fit().get(f"cfi{kind}", np.nan)) for fit in (H0, H1)):
+        if all(np.isfinite(fit.get(f"cfi{kind}", np.nan)) for fit in fits):
             return kind
     return ""
 
