@@ -169,7 +169,7 @@ def frame_of(
     if groups is not None:
         codes, values = pd.factorize(groups[keep])
         labels[keep] = codes
-        names = tuple(_label(value) for value in values)
+        names = tuple(group_label(value) for value in values)
     numbers, n_clusters = None, 0
     if clusters is not None:
         codes, found = pd.factorize(clusters[keep])
@@ -188,7 +188,8 @@ def frame_of(
     )
 
 
-def _label(value: object) -> str:
+def group_label(value: object) -> str:
+    """Return a group's label as text; a whole number has no decimals."""
     return f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
 
 

@@ -129,7 +129,7 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
 def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
     """Return the maximum likelihood means and covariances of incomplete normal answers.
 
-    The EM algorithm begins, and Newton's method ends; a step of Newton that would not raise the likelihood is one of EM.
+    The EM algorithm begins, and Newton's method ends; a step of Newton that would not raise the likelihood is EM's.
 
     References
     ----------
