@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
     from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
+    from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -101,6 +102,7 @@ __all__ = [
     "RetentionResult",
     "SplitConfirmationResult",
     "SplitHalfResult",
+    "TwoLevelCfaResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
@@ -140,6 +142,7 @@ __all__ = [
     "split_confirmation",
     "split_half",
     "tucker_congruence",
+    "two_level_cfa",
     "weighted_kappa",
     "within_group_agreement",
 ]
@@ -188,6 +191,7 @@ _HOMES = {
         "WithinGroupResult",
         "within_group_agreement",
     ),
+    "cfa.two_level": ("TwoLevelCfaResult", "two_level_cfa"),
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",
