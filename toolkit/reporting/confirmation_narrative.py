@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.cfa.cfa import CfaResult
     from toolkit.validation.run import ValidationRun
 
+SMALLEST = math.ulp(0.0)
 _INDICES = ("cfi", "tli", "rmsea", "srmr")
 
 
@@ -88,8 +89,6 @@ def invariance_sentences(run: ValidationRun, *, language: str = "en") -> list[st
     if groups.left_out:
         told.append(words["conf_groups_left_out"].format(groups=listed(list(groups.left_out), language)))
     told.append(invariance_verdict(found.invariance, language=language))
-    if language == "en":
-        told.append(found.invariance.reason)
     if found.partial is not None and found.partial.n_freed:
         key = "conf_partial_reached" if found.partial.reached else "conf_partial_stuck"
         told.append(words[key].format(n=found.partial.n_freed))
@@ -116,7 +115,8 @@ def p_words(p: float, language: str) -> str:
     """Write a probability with its sign: ``p = 0.029``, ``p < 0.001``."""
     if math.isnan(p):
         return f"p {shown(p)}"
-    text = shown(p, DECIMALS_OF_P, language)
+    # A probability that is too small for the machine is not 0.
+    text = shown(max(p, SMALLEST), DECIMALS_OF_P, language)
     return f"p {text[0]} {text[1:].strip()}" if text.startswith("<") else f"p = {text}"
 
 

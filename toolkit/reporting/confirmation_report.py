@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toolkit.reporting.confirmation_narrative import (
+    SMALLEST,
     confirmation_flags,
     confirmation_sentences,
     invariance_sentences,
@@ -45,6 +46,8 @@ class ConfirmationPage:
         Why the solution cannot be read.
     sentences, invariance : tuple of str
         What was found, and what was found about groups.
+    codes : str
+        What the codes in the diagram stand for.
     figures : mapping of str to Figure
         Path diagram, and the ladder of invariance.
     tables : mapping of str to Table
@@ -54,6 +57,7 @@ class ConfirmationPage:
     flags: tuple[str, ...]
     sentences: tuple[str, ...]
     invariance: tuple[str, ...]
+    codes: str
     figures: Mapping[str, Figure]
     tables: Mapping[str, Table]
 
@@ -76,6 +80,7 @@ def confirmation_page(run: ValidationRun, *, language: str) -> ConfirmationPage 
         flags=tuple(confirmation_flags(found, language=language, names=factor_names(run, spoken, language))),
         sentences=tuple(confirmation_sentences(run, language=language)),
         invariance=tuple(invariance_sentences(run, language=language)),
+        codes=key_to_codes(run, spoken, language),
         figures=confirmation_pictures(run, spoken=spoken, language=language),
         tables={table.name: table for table in confirmation_tables(run, spoken=spoken, language=language)},
     )
@@ -93,15 +98,31 @@ def factor_names(run: ValidationRun, spoken: str, language: str = "en") -> dict[
     return {code: name for code, name in names.items() if code not in run.instrument.items}
 
 
+def short_names(run: ValidationRun, language: str = "en") -> dict[str, str]:
+    """Return the names of the factors where there is little room: the scales' codes."""
+    names = factor_names(run, run.instrument.languages[0], language)
+    return {code: name for code, name in names.items() if code.startswith("general")}
+
+
+def key_to_codes(run: ValidationRun, spoken: str, language: str = "en") -> str:
+    """Say what the codes of the factors in a diagram stand for; empty where they have no names."""
+    if run.confirmation is None or run.confirmation.result is None:
+        return ""
+    measured = run.confirmation.result.standardized
+    factors = dict.fromkeys(measured.loc[measured["op"] == "=~", "lhs"])
+    names, short = factor_names(run, spoken, language), short_names(run, language)
+    return "; ".join(f"{factor}: {names[factor]}" for factor in factors if factor in names and factor not in short)
+
+
 def confirmation_pictures(run: ValidationRun, *, spoken: str, language: str = "en") -> dict[str, Figure]:
     """Draw the path diagram, and the ladder of invariance."""
     found = run.confirmation
     if found is None:
         return {}
-    names = factor_names(run, spoken, language)
+    names = short_names(run, language)
     drawn = {} if found.result is None else model_diagrams(found.result, language=language, names=names)
     if found.invariance is not None:
-        ladder = ladder_figure(found.invariance, language=language, names=names)
+        ladder = ladder_figure(found.invariance, language=language, names=factor_names(run, spoken, language))
         drawn[ladder.name] = ladder
     return drawn
 
@@ -114,8 +135,9 @@ def confirmation_drafts(run: ValidationRun, *, spoken: str, language: str = "en"
     names = factor_names(run, spoken, language)
     yield from model_drafts(found.result, language=language, names=names, level=run.plan.level)
     if found.invariance is not None and not found.invariance.latent_means.empty:
+        short = short_names(run, language)
         yield latent_means_draft(
-            found.invariance, partial=found.partial, language=language, names=names, level=run.plan.level
+            found.invariance, partial=found.partial, language=language, names=short, level=run.plan.level
         )
 
 
@@ -180,7 +202,11 @@ def _structures(found: Confirmation, result: CfaResult, language: str) -> Table:
     for other in found.alternatives:
         row = _structure_row(words[f"conf_structure_{other.structure}"], other.result, words)
         if other.test is not None:
-            row |= {"chisq_diff": other.test.chisq_diff, "df_diff": other.test.df_diff, "p_diff": other.test.p}
+            row |= {
+                "chisq_diff": other.test.chisq_diff,
+                "df_diff": other.test.df_diff,
+                "p_diff": max(other.test.p, SMALLEST),
+            }
         rows.append(row)
     columns = ("chisq", "df", "p", "chisq_diff", "df_diff", "p_diff")
     frame = pd.DataFrame(rows)
@@ -205,7 +231,7 @@ def _structure_row(name: str, result: CfaResult, words: Mapping[str, str], *, th
         "structure": f"{name} ({words['conf_model']})" if this else name,
         "chisq": chisq,
         "df": df,
-        "p": p,
+        "p": max(p, SMALLEST),
         **{index: fit[index] for index in ("cfi", "tli", "rmsea", "srmr")},
         "solution": words[f"conf_{state if result.converged else 'not_converged'}"],
         "chisq_diff": math.nan,

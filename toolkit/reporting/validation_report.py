@@ -15,7 +15,7 @@ from toolkit.reporting.confirmation_narrative import (
     confirmation_sentences,
     invariance_sentences,
 )
-from toolkit.reporting.confirmation_report import factor_names
+from toolkit.reporting.confirmation_report import factor_names, key_to_codes
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
 from toolkit.reporting.validation_charts import validation_charts
@@ -130,6 +130,7 @@ def _confirmed(run: ValidationRun, spoken: str) -> dict[str, list[str]]:
         "flags": [] if found is None else confirmation_flags(found, names=factor_names(run, spoken)),
         "sentences": confirmation_sentences(run),
         "invariance": invariance_sentences(run),
+        "codes": [codes] if (codes := key_to_codes(run, spoken)) else [],
         "reasons": [f"{problem.what} {problem.fix}" for problem in absent],
     }
 
