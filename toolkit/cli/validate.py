@@ -83,7 +83,7 @@ def validate(
     ] = None,
     split: Annotated[
         bool,
-        typer.Option("--split", help="Explore one half of the persons, drawn with the seed; confirm on the other."),
+        typer.Option("--split", help="Explore one half of the persons, drawn by the seed; confirm on the other."),
     ] = False,
     dynamic_cutoffs: Annotated[
         bool, typer.Option("--dynamic-cutoffs", help="Simulate cut-offs of fit for this model and these persons; slow.")

@@ -247,8 +247,8 @@ class _Check:
             self.add(Code.RSP_MISSING_COLUMN, what, fix, row=1, column=code, item=code)
         for name in self.asked:
             if name not in named:
-                near = get_close_matches(name, list(named), n=1)
-                fix = f"Did you mean '{near[0]}'?" if near else f"The columns are: {_listed(list(named))}."
+                alike = get_close_matches(name, list(named), n=1)
+                fix = f"Did you mean '{alike[0]}'?" if alike else f"The columns are: {_listed(list(named))}."
                 self.add(Code.RSP_NO_SUCH_COLUMN, f"There is no column '{name}'.", fix, column=name)
         ignored = []
         stems = {_stem(code) for code in items} - {None}

@@ -15,10 +15,11 @@ from toolkit.reporting.confirmation_narrative import (
     confirmation_sentences,
     invariance_sentences,
 )
-from toolkit.reporting.confirmation_report import factor_names, key_to_codes
+from toolkit.reporting.confirmation_report import ConfirmationPage, confirmation_page, factor_names, key_to_codes
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
 from toolkit.reporting.validation_charts import validation_charts
+from toolkit.reporting.words import FOLDER, languages_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ class ValidationReport:
         Relative path to content, as :func:`validation_report_files` returns it.
     results : mapping
         What ``results.json`` holds.
+    confirmation : mapping of str to ConfirmationPage
+        The confirmatory model by language of a page; empty where there is none.
     """
 
     instrument: str
@@ -52,6 +55,7 @@ class ValidationReport:
     scale_names: Mapping[str, str]
     files: Mapping[str, str]
     results: Mapping[str, Any]
+    confirmation: Mapping[str, ConfirmationPage]
 
 
 def report_language(instrument: Instrument, language: str | None) -> str:
@@ -175,6 +179,7 @@ def validation_work(
             smallest_group=smallest_group,
         )
         files = validation_report_files(run, language=language)
+        pages = [(spoken, confirmation_page(run, language=spoken)) for spoken in languages_of(FOLDER)]
         if cancelled():
             raise RunCancelledError
         return ValidationReport(
@@ -183,6 +188,7 @@ def validation_work(
             scale_names={code: scale_name(run, code, language) for code in run.scales},
             files=files,
             results=json.loads(files["results.json"]),
+            confirmation={spoken: page for spoken, page in pages if page is not None},
         )
 
     return work
