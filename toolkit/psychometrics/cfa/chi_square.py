@@ -173,7 +173,7 @@ def normal_baseline(samples: Sequence[GroupSample], *, means: bool, robust: bool
         p = sample.mean.size
         df += p * (p - 1) // 2
         centre, variance, n = _own_moments(sample)
-        if sample.patterns:
+        if sample.patterns is not None:
             independent = float((n * (np.log(2.0 * np.pi * variance) + 1.0)).sum())
             value += independent - saturated_value(sample)
         else:

@@ -11,12 +11,15 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, Counts, Flags
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, position_table
-from toolkit.psychometrics.cfa.discrepancy import Discrepancy
+from toolkit.psychometrics.cfa.discrepancy import Discrepancy, FullInformation, NormalDiscrepancy
 from toolkit.psychometrics.cfa.moments import GroupSample
 
 _MOST_STEPS = 500
 _DECREMENT = 1e-17
 _LOOSE_DECREMENT = 1e-10
+_ROUNDING = 1e-13
+"""Steps that promise less than this share of the discrepancy cannot be judged by it."""
+_MOST_UNJUDGED = 4
 _STARTS = 8
 _SINGULAR = 1e-9
 
@@ -55,6 +58,8 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
         STA_NOT_IDENTIFIED, with the parameters that the data cannot tell apart.
     """
     start = starting_values(problem.compiled, samples)
+    if isinstance(problem, FullInformation):
+        start = minimum(NormalDiscrepancy(problem.compiled, samples), start).x
     best = minimum(problem, start)
     tried = 1
     random = np.random.default_rng(20_240_501)
@@ -74,7 +79,8 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
     """Search from one start: scoring steps in the metric of the information, improved by the slopes seen on the way.
 
     The metric is the inverse of twice the expected information; BFGS updates carry what it lacks where the model does
-    not hold or answers are missing. Steps are halved until the discrepancy falls.
+    not hold or answers are missing. Steps are halved until the discrepancy falls; the last ones are too short for that
+    and are taken as they are.
     """
     x = start.copy()
     value = problem.value(x)
@@ -82,14 +88,19 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
         return Solution(x=x, value=value, converged=False, n_iterations=0, n_starts=1)
     gradient = problem.gradient(x)
     H = metric(problem.information(x))
-    fresh, decrement = 0, float("inf")
+    fresh, unjudged, decrement = 0, 0, float("inf")
     for step in range(_MOST_STEPS):
         direction = -H @ gradient
         decrement = float(-gradient @ direction)
-        if abs(decrement) <= _DECREMENT * max(1.0, abs(value)):
+        size = max(1.0, abs(value))
+        if abs(decrement) <= _DECREMENT * size or unjudged == _MOST_UNJUDGED:
             return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
-        moved, moved_value = _line(problem, x, value, direction, decrement)
-        if moved is None:
+        if abs(decrement) <= _ROUNDING * size:
+            moved, moved_value = x + direction, problem.value(x + direction)
+            unjudged += 1
+        else:
+            moved, moved_value = _line(problem, x, value, direction, decrement)
+        if moved is None or not np.isfinite(moved_value):
             if fresh == 0:
                 break
             H, fresh = metric(problem.information(x)), 0
@@ -133,7 +144,13 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
 def metric(information: Array) -> Array:
     """Return the inverse of twice the information, with directions that it hardly knows held back."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    of_one = information / np.outer(scale, scale)
+    try:
+        if np.diag(np.linalg.cholesky(of_one)).min() > 0.01:
+            return np.asarray(np.linalg.inv(of_one) / np.outer(scale, scale) / 2.0)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(of_one)
     values = np.maximum(values, 1e-6)
     inverse: Array = (vectors / values) @ vectors.T / np.outer(scale, scale) / 2.0
     return inverse

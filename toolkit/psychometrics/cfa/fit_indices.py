@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import Compiled, implied
@@ -96,7 +96,7 @@ def noncentrality(statistic: float, df: float, quantile: float) -> float:
     """Return the noncentrality under which the statistic is that quantile; 0 where there is none."""
 
     def above(ncp: float) -> float:
-        return float(stats.ncx2.cdf(statistic, df, ncp) if ncp > 0.0 else stats.chi2.cdf(statistic, df)) - quantile
+        return float(special.chndtr(statistic, df, ncp)) - quantile
 
     if above(0.0) <= 0.0:
         return 0.0

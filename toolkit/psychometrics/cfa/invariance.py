@@ -215,8 +215,9 @@ def invariance(
     Levels are configural, metric (equal loadings), scalar (intercepts too) and strict (residual variances too); with
     ordered items configural, thresholds, loadings and intercepts in the identification of Wu and Estabrook (2016),
     theta parameterisation. Items with two answers cannot test thresholds by themselves, and that level is
-    left out when it restricts nothing. Steps are tested as :meth:`.CfaResult.compare` does. Chen's limits were found
-    for continuous items; with ordered ones they are a convention.
+    left out when it restricts nothing; their residual variances stay 1, as in item response models. Steps are tested as
+    :meth:`.CfaResult.compare` does. Chen's limits were found for continuous items; with ordered ones they are a
+    convention.
 
     The verdict asks for a configural model that fits and for every step up to scalar (intercepts) to hold.
 

@@ -14,12 +14,8 @@ import numpy as np
 from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
-    GroupMatrices,
-    Implied,
-    covariance_slopes,
-    gathered,
     implied,
-    mean_slopes,
+    moment_slopes,
 )
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
@@ -126,7 +122,7 @@ def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Arra
         _information_of_moments(sample, float(correction), robust=robust)
         for sample, correction in zip(samples, cluster_corrections(samples), strict=True)
     ]
-    slopes = [_moment_slopes(group, implied(group, x)) for group in compiled.groups]
+    slopes = [moment_slopes(group, implied(group, x)) for group in compiled.groups]
     value = base_value = base_trace = 0.0
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
         at = implied(group, x)
@@ -152,14 +148,6 @@ def _distance(sample: GroupSample, mu: Array, Sigma: Array) -> float:
     return determinants + float((K * sample.S).sum()) - away.size + float(away @ K @ away)
 
 
-def _moment_slopes(group: GroupMatrices, at: Implied) -> Array:
-    """Return the slopes of means and half-vectorised covariances in x."""
-    i, j = vech(at.mu.size)
-    slopes, place = covariance_slopes(group, at)
-    dmu, mean_place = mean_slopes(group, at)
-    return np.hstack([gathered(dmu, mean_place, group.q), gathered(slopes[:, i, j], place, group.q)]).T
-
-
 def _baseline_slopes(p: int) -> Array:
     i, j = vech(p)
     slopes = np.zeros((p + i.size, 2 * p))
@@ -171,7 +159,7 @@ def _baseline_slopes(p: int) -> Array:
 def _information_of_moments(sample: GroupSample, correction: float, *, robust: bool) -> tuple[Array, Array, Array]:
     """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
     Wm = saturated_information(sample)
-    Wc = saturated_information(replace(sample, patterns=()))
+    Wc = saturated_information(replace(sample, patterns=None, observed=None))
     bread = inverse(Wm)
     if not robust:
         return Wm, Wc, bread

@@ -87,7 +87,7 @@ def test_the_interval_is_that_of_omega_of_one_factor(answers: pd.DataFrame) -> N
     model = f"f =~ {' + '.join(items)}"
     table = pm.cfa(answers, model).reliability().intervals.set_index("coefficient")
     for which, denominator in (("omega", "observed"), ("omega_model", "model")):
-        theirs = pm.composite_omega(answers[items], denominator=denominator)  # type: ignore[arg-type]
+        theirs = pm.composite_omega(answers[items], denominator=denominator)
         ours = table.loc[which]
         assert ours["est"] == pytest.approx(theirs.estimate, abs=1e-7)
         assert (ours["ci_lower"], ours["ci_upper"]) == pytest.approx(
@@ -278,7 +278,7 @@ def test_groups_stand_below_one_another(answers: pd.DataFrame) -> None:
 def test_the_result_is_frozen_and_can_be_written(answers: pd.DataFrame) -> None:
     result = pm.cfa(answers, "one =~ a + b + c").reliability(level=0.9)
     with pytest.raises(FrozenInstanceError):
-        result.n_items = 3  # type: ignore[misc]
+        result.n_items = 3
     assert result.to_frame().equals(result.factors)
     written = result.to_dict()
     assert written["provenance"]["options"]["level"] == 0.9
