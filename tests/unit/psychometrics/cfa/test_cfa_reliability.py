@@ -209,7 +209,7 @@ def test_the_interval_covers(estimator: Any, heavy: bool) -> None:
         table = fit.reliability().intervals.set_index(["factor", "coefficient"])
         for key, value in truth.items():
             hits[key] += bool(table.loc[key, "ci_lower"] < value < table.loc[key, "ci_upper"])
-    # seen: 187 to 195 of 200
+    # seen: 189 and 193 with ML, 190 and 188 with MLR
     assert all(0.90 <= count / 200 <= 0.99 for count in hits.values()), hits
 
 
@@ -230,6 +230,7 @@ def test_the_interval_of_ordered_answers_covers() -> None:
         table = drawn(400, 100 + number).intervals
         table = table[table["coefficient"] == "omega"]
         hits += (table["ci_lower"].to_numpy() < truth) & (truth < table["ci_upper"].to_numpy())
+    # seen: 98 and 92
     assert (hits >= 88).all(), hits
 
 
