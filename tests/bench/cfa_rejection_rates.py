@@ -6,10 +6,12 @@ The draws of a cell can be made again by :func:`drawn_again`; lavaan's p-values 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -451,3 +453,32 @@ def studies() -> list[Study]:
         for what, size in (("loading", -0.3), ("intercept", 0.3))
     ]
     return [*true, *wrong, *covered, *continuous, *ordinal, *differing]
+
+
+# --- the same data for another program
+
+COMPARED: tuple[tuple[Population, str, int, int], ...] = (
+    (TEN, "normal", 200, 200),
+    (TEN, "normal", 500, 100),
+    (TEN, "five codes, symmetric", 200, 200),
+    (TEN, "five codes, symmetric", 500, 100),
+    (TEN, "five codes, skewed", 200, 100),
+    (THIRTY, "normal", 200, 100),
+)
+"""Population, answers, persons, and how many of the first data sets of the cell lavaan has been given."""
+
+
+def main(folder: Path) -> None:
+    """Write the data sets of the cells in COMPARED, one file each, and a table of the cells with their models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for cell, (population, answers, n, count) in enumerate(COMPARED):
+        rows.append({"cell": cell, "model": population.text, "answers": answers, "n": n, "count": count})
+        for number in range(count):
+            values = pd.DataFrame(drawn_again(population, answers, n, number), columns=list(population.items))
+            values.to_csv(folder / f"{cell}_{number}.csv", index=False)
+    pd.DataFrame(rows).to_csv(folder / "cells.csv", index=False)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
