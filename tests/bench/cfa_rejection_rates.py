@@ -32,7 +32,7 @@ from toolkit.psychometrics.cfa.invariance_levels import (
 )
 from toolkit.psychometrics.cfa.latent_means import constrained_means
 from toolkit.psychometrics.cfa.model import Model, ModelDefaults, specify
-from toolkit.psychometrics.cfa.moments import Frame, frame_of, normal_samples, ordinal_samples, thresholds_in
+from toolkit.psychometrics.cfa.moments import Frame, normal_samples, ordinal_samples, thresholds_in
 from toolkit.psychometrics.cfa.nested import nested_test
 from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
 from toolkit.psychometrics.reliability.categorical import code_covariances
@@ -131,12 +131,19 @@ def model_of(population: Population, n_thresholds: tuple[int, ...], *, means: bo
     return specify(syntax_of(population), defaults)
 
 
-def frame_for(
-    population: Population, values: np.ndarray, group: np.ndarray | None = None, *, missing: bool = False
-) -> Frame:
-    """Return checked answers."""
-    table = pd.DataFrame(values, columns=list(population.items))
-    return frame_of(table, population.items, group=group, cluster=None, keep_missing=missing)
+def frame_for(population: Population, values: np.ndarray, group: np.ndarray | None = None) -> Frame:
+    """Return answers as they are fitted, by group; what is drawn needs no check."""
+    labels = ("",) if group is None else tuple(dict.fromkeys(group.tolist()))
+    of_label = [np.arange(len(values))] if group is None else [np.flatnonzero(group == label) for label in labels]
+    return Frame(
+        items=population.items,
+        groups=labels,
+        answers=tuple(np.ascontiguousarray(values[mine]) for mine in of_label),
+        clusters=None,
+        n_clusters=0,
+        rows=tuple(of_label),
+        n_dropped=0,
+    )
 
 
 @on_one_thread
@@ -159,7 +166,7 @@ def ordinal_fits(population: Population, values: np.ndarray, *estimators: Estima
 @on_one_thread
 def incomplete_fit(population: Population, values: np.ndarray) -> FittedModel:
     """Return the model fitted by full information with robust statistic."""
-    samples = incomplete_samples(frame_for(population, values, missing=True))
+    samples = incomplete_samples(frame_for(population, values))
     return fit_model(model_of(population, (), means=True), samples, "MLR")
 
 

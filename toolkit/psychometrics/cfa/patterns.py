@@ -147,7 +147,8 @@ def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
             moved = _expected(mean, S, G, h, float(patterns.n.sum()))
             found = likelihood(patterns, *moved)
         change = max(
-            float(np.abs(moved[0] - mean).max()), float(np.abs(moved[1] - S).max() / max(float(np.diag(S).max()), 1e-300))
+            float(np.abs(moved[0] - mean).max()),
+            float(np.abs(moved[1] - S).max() / max(float(np.diag(S).max()), 1e-300)),
         )
         (mean, S), (value, G, h) = moved, found
         if change < _CLOSE:
