@@ -12,7 +12,14 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._result import Result, provenance, undefined
-from toolkit.psychometrics.cfa._matrices import covariance_slopes, gathered, implied, mean_slopes, scaled_statistics
+from toolkit.psychometrics.cfa._matrices import (
+    covariance_slopes,
+    gathered,
+    implied,
+    mean_slopes,
+    row_values,
+    scaled_statistics,
+)
 from toolkit.psychometrics.cfa.casewise import vech
 from toolkit.psychometrics.cfa.chi_square import scaled_and_shifted, upper_tail
 from toolkit.psychometrics.cfa.fitting import FittedModel
@@ -177,26 +184,44 @@ def _distance_outside(H0: FittedModel, H1: FittedModel) -> float:
 def _matched(H0: FittedModel, H1: FittedModel) -> Array | None:
     """Return the parameters of H1 that imply the moments of H0, or None where there are none."""
     wanted = _stacked_moments(H0, H0.x)
-    x = H1.x.copy()
-    best = float(np.linalg.norm(_stacked_moments(H1, x) - wanted))
     size = float(np.linalg.norm(wanted))
+
+    def distance(x: Array) -> float:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float(np.linalg.norm(_stacked_moments(H1, x) - wanted))
+
+    x = _carried_over(H0, H1)
+    if distance(x) <= 1e-9 * size:
+        return x
+    x = H1.x.copy()
+    best = distance(x)
     for _ in range(200):
+        if best <= 1e-9 * size:
+            break
         left = wanted - _stacked_moments(H1, x)
         step = np.linalg.lstsq(_stacked_slopes(H1, x), left, rcond=1e-10)[0]
         length = 1.0
         while length > 1e-6:
             moved = x + length * step
-            with np.errstate(invalid="ignore", divide="ignore"):
-                found = float(np.linalg.norm(_stacked_moments(H1, moved) - wanted))
+            found = distance(moved)
             if np.isfinite(found) and found < best:
                 break
             length *= 0.5
         else:
             break
         x, best = moved, found
-        if best <= 1e-9 * size:
-            break
     return x if best <= 1e-5 * size else None
+
+
+def _carried_over(H0: FittedModel, H1: FittedModel) -> Array:
+    """Return the parameters of H1 with the values that they have in H0, where it has them."""
+    rows = H0.compiled.model.parameters
+    known = {row.key: value for row, value in zip(rows, row_values(H0.compiled, H0.x), strict=True)}
+    x = H1.x.copy()
+    for row, place in zip(H1.compiled.model.parameters, H1.compiled.place, strict=True):
+        if place >= 0:
+            x[place] = known.get(row.key, x[place])
+    return x
 
 
 def _stacked_moments(fit: FittedModel, x: Array) -> Array:
