@@ -39,7 +39,7 @@ def with_holes(df: pd.DataFrame, items: list[str], below: int) -> pd.DataFrame:
 def test_linear_scores(reference: dict[str, Any], compare: Compare, method: Any) -> None:
     hs = data("hs")
     result = pm.cfa(hs, reference["hs"]["models"]["basic"])
-    ours = result.scores(hs.head(20), method=METHODS[method])  # type: ignore[arg-type]
+    ours = result.scores(hs.head(20), method=METHODS[method])
     theirs = reference["hs"]["ml"]["scores"][method]
     assert list(ours.columns) == theirs["cols"]
     # seen: 8.4e-7
@@ -51,7 +51,7 @@ def test_incomplete_answers(reference: dict[str, Any], compare: Compare, method:
     theirs = reference["hs"]["fiml"]
     holes = with_holes(data("hs"), theirs["columns"], theirs["holes"])
     result = pm.cfa(holes, reference["hs"]["models"]["basic"], missing="fiml")
-    ours = result.scores(holes, method=METHODS[method]).head(20)  # type: ignore[arg-type]
+    ours = result.scores(holes, method=METHODS[method]).head(20)
     known = np.array(theirs["scores"][method]["values"], dtype=float)
     seen = np.isfinite(known)
     compare("cfa scores", ours.to_numpy()[seen], known[seen], tolerance=ITERATIVE, absolute=True)
@@ -62,7 +62,7 @@ def test_incomplete_answers(reference: dict[str, Any], compare: Compare, method:
 def test_groups(reference: dict[str, Any], compare: Compare, method: Any) -> None:
     hs, theirs = data("hs"), reference["hs_group"]
     result = pm.cfa(hs, theirs["model"], group="school", group_equal=["loadings", "intercepts"])
-    ours = result.scores(hs, method=METHODS[method])  # type: ignore[arg-type]
+    ours = result.scores(hs, method=METHODS[method])
     for group in theirs["group_order"]:
         mine = ours[(hs["school"] == group).to_numpy()].head(20)
         # seen: 7e-6, where lavaan stops

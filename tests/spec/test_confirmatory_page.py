@@ -31,4 +31,6 @@ def test_what_the_page_names_exists() -> None:
     for name in re.findall(r"`pm\.([a-z_]+)", PAGE):
         assert hasattr(pm, name), name
     for name in re.findall(r"`(?:result\.)?([a-z_]+)\(", PAGE):
-        assert any(hasattr(owner, name) for owner in (pm.CfaResult, pm.InvarianceResult, pm)) or name == "to_model", name
+        assert any(hasattr(owner, name) for owner in (pm.CfaResult, pm.InvarianceResult, pm)) or name == "to_model", (
+            name
+        )

@@ -418,7 +418,7 @@ def row_slopes(compiled_model: Compiled, x: Array, *, standard: bool = False) ->
             free = compiled_model.place[rows] >= 0
             slopes[rows[free], compiled_model.place[rows[free]]] = units[name][r[free], c[free]]
             of_level[compiled_model.place[rows[free]]] = True
-    for number, group in enumerate(compiled_model.groups):
+    for group in compiled_model.groups:
         for name in ("Lambda", "B", "Psi", "Theta", "delta"):
             of_level[group.free[name].place] = False
     others = np.flatnonzero(~of_level)

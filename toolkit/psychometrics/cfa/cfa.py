@@ -276,8 +276,8 @@ class CfaResult(Result):
         that are independent given the factors: residual covariances are left out. It is found by Newton's method with
         analytic slopes.
 
-        Validated against lavaan 0.6.14 ``lavPredict``, tolerance 1e-6, ordered answers 1e-4, as far as lavaan's own
-        search goes (``tests/parity/test_cfa_scores.py``).
+        Validated against lavaan 0.6.14 ``lavPredict``, tolerance 1e-4, as far as lavaan's own search goes; its theta
+        scores of ordered answers leave residuals unscaled, and are not followed (``tests/parity/test_cfa_scores.py``).
 
         References
         ----------

@@ -135,8 +135,7 @@ def least_squares_parts(
         K += share[number] * (WD.T @ GWD)
         M += share[number] * (GWD.T @ (W[:, None] * GWD))
         first += float(W @ np.diag(gamma))
-        root = np.sqrt(W)
-        second += float(np.square(root[:, None] * gamma * root).sum())
+        second += float(W @ np.square(gamma) @ W)
         all_slopes.append(slopes)
         all_weighted.append(WD)
     C = np.linalg.inv(E)
@@ -159,9 +158,8 @@ def least_squares_baseline(samples: Sequence[GroupSample], weights: Sequence[Arr
             continue
         s, gamma, w = sample.ordinal.statistics[n_levels:], sample.ordinal.gamma[n_levels:, n_levels:], W[n_levels:]
         value += (sample.n - 1) * float(w @ s**2)
-        root = np.sqrt(w)
         trace += float(w @ np.diag(gamma))
-        trace_of_square += float(np.square(root[:, None] * gamma * root).sum())
+        trace_of_square += float(w @ np.square(gamma) @ w)
         df += s.size
     return scaled_and_shifted(value, df, trace, trace_of_square)
 

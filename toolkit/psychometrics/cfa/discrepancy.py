@@ -167,28 +167,16 @@ class LeastSquares:
         self.share = shares(samples)
         self.counting = self.share * np.array([1.0 - 1.0 / sample.n for sample in samples])
         self.observed = [sample.ordinal.statistics for sample in samples if sample.ordinal is not None]
-        self._known: tuple[Array, list[tuple[Array, Array]]] | None = None
+        self._known: tuple[Array, list[tuple[Implied, Array, Array]]] | None = None
 
     def value_of_groups(self, x: Array) -> Array:
         """Return each group's F, shape (n_groups,)."""
-        found = np.full(len(self.samples), np.inf)
-        for number, group in enumerate(self.compiled.groups):
-            at = implied(group, x)
+        found = np.empty(len(self.samples))
+        for number, (at, left, _) in enumerate(self._evaluated(x)):
             if not np.isfinite(at.delta).all() or (np.diag(at.Sigma) <= 0.0).any():
                 return np.full(len(self.samples), np.inf)
-        for number, (left, _) in enumerate(self._residuals(x)):
             found[number] = float(self.weights[number] @ left**2)
         return found
-
-    def _residuals(self, x: Array) -> list[tuple[Array, Array]]:
-        """Return each group's observed minus implied statistics at x, and the slopes of the implied ones."""
-        if self._known is None or not np.array_equal(self._known[0], x):
-            found = []
-            for group, observed in zip(self.compiled.groups, self.observed, strict=True):
-                statistics, slopes = scaled_statistics(group, implied(group, x))
-                found.append((observed - statistics, slopes))
-            self._known = (x.copy(), found)
-        return self._known[1]
 
     def value(self, x: Array) -> float:
         """Return F."""
@@ -198,16 +186,27 @@ class LeastSquares:
     def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""
         total = np.zeros(x.size)
-        for W, share, (left, slopes) in zip(self.weights, self.counting, self._residuals(x), strict=True):
+        for W, share, (_, left, slopes) in zip(self.weights, self.counting, self._evaluated(x), strict=True):
             total -= 2.0 * share * (slopes.T @ (W * left))
         return total
 
     def information(self, x: Array) -> Array:
         """Return ``D' W D`` with the slopes D of the implied statistics."""
         total = np.zeros((x.size, x.size))
-        for W, share, (_, slopes) in zip(self.weights, self.share, self._residuals(x), strict=True):
+        for W, share, (_, _, slopes) in zip(self.weights, self.share, self._evaluated(x), strict=True):
             total += share * (slopes.T @ (W[:, None] * slopes))
         return total
+
+    def _evaluated(self, x: Array) -> list[tuple[Implied, Array, Array]]:
+        """Return, for each group, what is implied at x, the statistics less that, and its slopes."""
+        if self._known is None or not np.array_equal(self._known[0], x):
+            found = []
+            for group, observed in zip(self.compiled.groups, self.observed, strict=True):
+                at = implied(group, x)
+                statistics, slopes = scaled_statistics(group, at)
+                found.append((at, observed - statistics, slopes))
+            self._known = (x.copy(), found)
+        return self._known[1]
 
 
 class FullInformation:
@@ -221,10 +220,8 @@ class FullInformation:
 
     def value(self, x: Array) -> float:
         """Return F; N F is minus twice the log likelihood."""
-        return sum(
-            share * value / sample.n
-            for share, sample, (_, value, _, _) in zip(self.share, self.samples, self._evaluated(x), strict=True)
-        )
+        values = [value / sample.n for sample, (_, value, _, _) in zip(self.samples, self._evaluated(x), strict=True)]
+        return float(self.share @ values)
 
     def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""

@@ -86,6 +86,7 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
     value = problem.value(x)
     if not np.isfinite(value):
         return Solution(x=x, value=value, converged=False, n_iterations=0, n_starts=1)
+    moved: Array | None
     gradient = problem.gradient(x)
     H = metric(problem.information(x))
     fresh, unjudged, decrement = 0, 0, float("inf")

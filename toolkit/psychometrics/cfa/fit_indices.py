@@ -79,7 +79,8 @@ def root_mean_square_error(
         return Rmsea(value=0.0, low=0.0, high=0.0, p_close=NAN)
     if not np.isfinite(T) or not np.isfinite(c):
         return Rmsea(value=NAN, low=NAN, high=NAN, p_close=NAN)
-    statistic = T if scaled is None else scaled
+    # A perfect fit can come out below zero by rounding.
+    statistic = max(T if scaled is None else scaled, 0.0)
     tail = (1.0 - level) / 2.0
     unit = c * n_groups / (n * d)
     low, high = (noncentrality(statistic, d, quantile) for quantile in (1.0 - tail, tail))

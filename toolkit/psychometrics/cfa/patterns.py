@@ -16,6 +16,9 @@ from toolkit.psychometrics._numerics import Array, Counts, Flags
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _AT_ONCE = 2_000_000
 """Numbers in a stack of matrices that are handled at once."""
+_MOST_STEPS = 5000
+_EM_STEPS = 3
+_CLOSE = 1e-11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,7 +126,7 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
     total[p:, :p] = total[:p, p:].T
     ii, jj, ij, ji = (place[np.ix_(one, other)] for one, other in ((i, i), (j, j), (i, j), (j, i)))
     total[p:, p:] = np.outer(half, half) * (both[ii, jj] + both[ij, ji])
-    return total / patterns.n.sum()
+    return np.asarray(total / patterns.n.sum())
 
 
 def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
@@ -154,11 +157,6 @@ def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
         if change < _CLOSE:
             break
     return mean, S
-
-
-_MOST_STEPS = 5000
-_EM_STEPS = 3
-_CLOSE = 1e-11
 
 
 def _own_part(Sigma: Array, both: Flags) -> Array:

@@ -67,7 +67,9 @@ def categorical_basis(
         return UNAVAILABLE
     first, second = np.triu_indices(p, 1)
     share = shares(samples)
-    C = np.linalg.inv(parts.E)
+    # Thresholds do not move correlations.
+    moving = np.any([slopes[-r:].any(axis=0) for slopes in parts.slopes], axis=0)
+    C = np.linalg.inv(parts.E)[np.ix_(moving, moving)]
     value = base_value = trace = base_trace = 0.0
     DVD, DWGWD = np.zeros_like(C), np.zeros_like(C)
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
@@ -83,9 +85,10 @@ def categorical_basis(
         of_sample = float(np.linalg.slogdet(sample.S)[1])
         value += sample.n * (log_determinant + float((K * sample.S).sum()) - of_sample - p)
         base_value += sample.n * -of_sample
-        V = K[np.ix_(first, first)] * K[np.ix_(second, second)] + K[np.ix_(first, second)] * K[np.ix_(second, first)]
+        upper, lower = K[first], K[second]
+        V = upper[:, first] * lower[:, second] + upper[:, second] * lower[:, first]
         gamma = sample.ordinal.gamma[-r:, -r:]
-        D, WD = parts.slopes[number][-r:], parts.weighted[number][-r:]
+        D, WD = parts.slopes[number][-r:, moving], parts.weighted[number][-r:, moving]
         GWD, VD = gamma @ WD, V @ D
         trace += float((V * gamma).sum()) - 2.0 * float(share[number]) * float(((GWD.T @ VD) * C.T).sum())
         # As lavaan does; with one group the share is 1.
@@ -103,7 +106,8 @@ def categorical_basis(
 def _saturated_levels(compiled: Compiled, parts: LeastSquaresParts, r: int, df: int) -> bool:
     """Return whether all degrees of freedom are those of the correlations."""
     of_correlations = np.concatenate([slopes[-r:] for slopes in parts.slopes])
-    return int(np.linalg.matrix_rank(of_correlations)) == r * len(compiled.groups) - df
+    moving = of_correlations[:, of_correlations.any(axis=0)]
+    return int(np.linalg.matrix_rank(moving)) == r * len(compiled.groups) - df
 
 
 def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, robust: bool) -> RobustBasis:
