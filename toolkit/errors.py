@@ -50,6 +50,7 @@ class Code(StrEnum):
     DEF_CODE_REUSED = "DEF_CODE_REUSED"
     DEF_EVIDENCE = "DEF_EVIDENCE"
     DEF_LINKING = "DEF_LINKING"
+    DEF_NO_FACTOR_MODEL = "DEF_NO_FACTOR_MODEL"
 
     # RSP_: response files and frames
     RSP_FILE_NOT_FOUND = "RSP_FILE_NOT_FOUND"
@@ -80,6 +81,8 @@ class Code(StrEnum):
     RSP_RESPONDENT_EMPTY = "RSP_RESPONDENT_EMPTY"
     RSP_RESPONDENT_TWICE = "RSP_RESPONDENT_TWICE"
     RSP_UNIT_EMPTY = "RSP_UNIT_EMPTY"
+    RSP_UNKNOWN_WAVE = "RSP_UNKNOWN_WAVE"
+    RSP_SEVERAL_WAVES = "RSP_SEVERAL_WAVES"
     RSP_WRONG_VERSION = "RSP_WRONG_VERSION"
     RSP_NO_ANSWERS = "RSP_NO_ANSWERS"
     RSP_TOO_FEW_RESPONDENTS = "RSP_TOO_FEW_RESPONDENTS"
@@ -113,19 +116,21 @@ class Code(StrEnum):
     STA_NOT_CONVERGED = "STA_NOT_CONVERGED"
     STA_HEYWOOD = "STA_HEYWOOD"
     STA_NOT_IDENTIFIED = "STA_NOT_IDENTIFIED"
+    STA_NO_CLUSTERING = "STA_NO_CLUSTERING"
     STA_NEGATIVE_ITEM = "STA_NEGATIVE_ITEM"
     STA_DENOMINATORS_DIFFER = "STA_DENOMINATORS_DIFFER"
     STA_ROTATION_IGNORED = "STA_ROTATION_IGNORED"
+    STA_FEW_CLUSTERS = "STA_FEW_CLUSTERS"
     STA_UNDEFINED = "STA_UNDEFINED"
+    STA_MODEL_SYNTAX = "STA_MODEL_SYNTAX"
+    STA_CIRCULAR_EQUALITY = "STA_CIRCULAR_EQUALITY"
+    STA_UNKNOWN_VARIABLE = "STA_UNKNOWN_VARIABLE"
+    STA_EMPTY_IN_GROUP = "STA_EMPTY_IN_GROUP"
+    STA_INADMISSIBLE = "STA_INADMISSIBLE"
+    STA_NOT_NESTED = "STA_NOT_NESTED"
     STA_POPULATION = "STA_POPULATION"
     STA_STUDY = "STA_STUDY"
     STA_POPULATION_UNREADABLE = "STA_POPULATION_UNREADABLE"
-    STA_MODEL_SYNTAX = "STA_MODEL_SYNTAX"
-    STA_NOT_NESTED = "STA_NOT_NESTED"
-    STA_CIRCULAR_EQUALITY = "STA_CIRCULAR_EQUALITY"
-    STA_UNKNOWN_VARIABLE = "STA_UNKNOWN_VARIABLE"
-    STA_INADMISSIBLE = "STA_INADMISSIBLE"
-    STA_EMPTY_IN_GROUP = "STA_EMPTY_IN_GROUP"
 
     # STO_: storage
     STO_BAD_ADDRESS = "STO_BAD_ADDRESS"
@@ -192,7 +197,8 @@ class Problem:
     file, line, key, row, column, item : str or int, optional
         Where it is. ``row`` counts as a spreadsheet does: the header is row 1.
     got, allowed : str, optional
-        What was found and what would have been accepted.
+        What was found and what would have been accepted. ``got`` may be a piece of a source with a caret below the
+        place; it then starts with a newline.
     """
 
     code: Code
@@ -223,12 +229,25 @@ class Problem:
         parts = [head, *(f"{name} {value}" for name, value in named if value is not None)]
         return ", ".join(part for part in parts if part)
 
+    @property
+    def told(self) -> str:
+        """What is wrong, what was found and what is allowed.
+
+        It is one line, unless ``got`` starts with a newline: that is a piece of a source with a caret below the place,
+        which keeps lines of its own, and the text ends where the next line starts.
+        """
+        told = self.what
+        if self.got is not None:
+            told += f" Got:{self.got}\n" if self.got.startswith("\n") else f" Got: {self.got}."
+        if self.allowed is not None:
+            told += f"{'' if told[-1:].isspace() else ' '}Allowed: {self.allowed}."
+        return told
+
     def __str__(self) -> str:
-        """Return the whole message on one line, ready for a terminal or a page."""
+        """Return the whole message, ready for a terminal or a page: one line, or several where a source is shown."""
         place = f"{self.place}: " if self.place else ""
-        got = f" Got: {self.got}." if self.got is not None else ""
-        allowed = f" Allowed: {self.allowed}." if self.allowed is not None else ""
-        return f"{self.code}: {place}{self.what}{got}{allowed} Fix: {self.fix}"
+        told = self.told
+        return f"{self.code}: {place}{told}{'' if told[-1:].isspace() else ' '}Fix: {self.fix}"
 
 
 class ToolkitError(Exception):

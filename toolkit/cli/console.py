@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def messages() -> Console:
 
 
 def show_problems(problems: Iterable[Problem], *, style: str = "red") -> None:
-    """Write each problem in three lines: code and place, what is wrong, and the fix."""
+    """Write each problem: a line for code and place, what is wrong with the piece of source it shows, and the fix."""
     from rich.text import Text
 
     console = messages()
@@ -35,12 +36,7 @@ def show_problems(problems: Iterable[Problem], *, style: str = "red") -> None:
         if problem.place:
             head.append(f"  {problem.place}", style="bold")
         console.print(head, soft_wrap=True)
-        told = problem.what
-        if problem.got is not None:
-            told += f" Got: {problem.got}."
-        if problem.allowed is not None:
-            told += f" Allowed: {problem.allowed}."
-        console.print(f"  {told}", soft_wrap=True)
+        console.print(textwrap.indent(problem.told.rstrip("\n"), "  "), soft_wrap=True)
         console.print(f"  Fix: {problem.fix}", soft_wrap=True)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from toolkit.instruments.definition import Definition, Item, MissingCode, ResponseSet, Scale
@@ -90,3 +90,54 @@ class Instrument:
         text = self.texts[language]
         points = {code: text.responses[responses.name][code] for code in responses.points}
         return points | {self.missing_codes[name].code: text.missing[name] for name in responses.missing}
+
+    def to_model(
+        self,
+        *,
+        structure: Literal["correlated", "higher_order", "bifactor", "one_factor"] = "correlated",
+        items: Collection[str] | None = None,
+    ) -> str:
+        """Write the measurement model that the scales state, in lavaan's model syntax.
+
+        The model is meant for items as :func:`toolkit.instruments.scored_items` returns them: reversed items are turned
+        round already, so no loading has a sign.
+
+        Parameters
+        ----------
+        structure : {"correlated", "higher_order", "bifactor", "one_factor"}
+            One factor a scale, freely correlated; a general factor that the factors of the scales measure; a general
+            factor of all items beside a factor a scale, all uncorrelated; or one factor of all items of the scales.
+        items : collection of str, optional
+            Use these items only. By default all.
+
+        Returns
+        -------
+        str
+            The model's text, one statement a line. Comments tell what has no factor and why.
+
+        Raises
+        ------
+        DefinitionError
+            ``DEF_NO_FACTOR_MODEL`` for a formative instrument, or with too few items or scales for the structure;
+            ``DEF_UNKNOWN_NAME`` for an item that is not there; ``DEF_RESERVED_NAME`` for an item whose code the syntax
+            reads as a value, such as ``NA``; ``DEF_VALUE`` for another structure.
+
+        Notes
+        -----
+        A factor is named as its scale, and the general factor ``general``. Where that is the code of an item, the name
+        of another factor, or a word that the syntax reads as a value, ``_f`` is added. A scale of one item gets no
+        factor: its item is left out, but measures the general factor where that is measured by items. A scale of two
+        items gets a factor and a comment; in the bifactor model its two loadings are equal, because nothing else
+        would determine them, and so are those of a general factor over two factors.
+
+        Examples
+        --------
+        >>> from toolkit import instruments
+        >>> chosen = ["HB1", "HB2", "HB3", "ZE1", "ZE2", "ZE3"]
+        >>> text = instruments.load("eomhs@1.0.0").to_model(items=chosen)
+        >>> [line for line in text.splitlines() if "=~" in line]
+        ['HB =~ HB1 + HB2 + HB3', 'ZE =~ ZE1 + ZE2 + ZE3']
+        """
+        from toolkit.instruments.factor_model import factor_model
+
+        return factor_model(self, structure=structure, items=items)

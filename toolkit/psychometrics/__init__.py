@@ -5,19 +5,28 @@ Import it as ``from toolkit import psychometrics as pm``. Names are loaded when 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.agreement.design_effects import DesignEffectsResult, design_effects
     from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
     from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
+    from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
     from toolkit.psychometrics.cfa.local_dependence import LocalDependenceResult, local_dependence
+    from toolkit.psychometrics.cfa.nested import NestedTestResult
+    from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
+    from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
+    from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -55,8 +64,10 @@ __all__ = [
     "AlphaResult",
     "BartlettSphericityResult",
     "CarelessRespondingResult",
+    "CfaResult",
     "ComparisonDataResult",
     "CorrelationResult",
+    "DesignEffectsResult",
     "DynamicCutoffsResult",
     "EfaBootstrapResult",
     "EfaResult",
@@ -68,6 +79,7 @@ __all__ = [
     "HullResult",
     "Interval",
     "IntraclassResult",
+    "InvarianceResult",
     "ItemAnalysisResult",
     "ItemDescriptionResult",
     "KaiserMeyerOlkinResult",
@@ -76,10 +88,13 @@ __all__ = [
     "LocalDependenceResult",
     "MapTestResult",
     "MeasurementErrorResult",
+    "ModelSyntax",
     "NestResult",
+    "NestedTestResult",
     "OmegaResult",
     "OrdinalAlphaResult",
     "ParallelAnalysisResult",
+    "PartialInvarianceResult",
     "PolychoricResult",
     "ReliabilityTableResult",
     "ReliableChangeResult",
@@ -87,14 +102,17 @@ __all__ = [
     "RetentionResult",
     "SplitConfirmationResult",
     "SplitHalfResult",
+    "TwoLevelCfaResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
+    "cfa",
     "comparison_data",
     "composite_omega",
     "count_responses",
     "cronbach_alpha",
     "describe_items",
+    "design_effects",
     "dynamic_fit_cutoffs",
     "efa",
     "empirical_kaiser_criterion",
@@ -102,6 +120,7 @@ __all__ = [
     "guttman_lambdas",
     "hull",
     "intraclass_correlation",
+    "invariance",
     "item_analysis",
     "kaiser_meyer_olkin",
     "krippendorff_alpha",
@@ -112,6 +131,7 @@ __all__ = [
     "nest",
     "ordinal_alpha",
     "parallel_analysis",
+    "parse_model",
     "pearson_correlation",
     "polychoric",
     "reliability_table",
@@ -122,6 +142,7 @@ __all__ = [
     "split_confirmation",
     "split_half",
     "tucker_congruence",
+    "two_level_cfa",
     "weighted_kappa",
     "within_group_agreement",
 ]
@@ -150,6 +171,10 @@ _HOMES = {
         "ReliableChangeResult",
         "reliable_change",
     ),
+    "agreement.design_effects": (
+        "DesignEffectsResult",
+        "design_effects",
+    ),
     "agreement.intraclass": (
         "IntraclassResult",
         "intraclass_correlation",
@@ -166,6 +191,7 @@ _HOMES = {
         "WithinGroupResult",
         "within_group_agreement",
     ),
+    "cfa.two_level": ("TwoLevelCfaResult", "two_level_cfa"),
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",
@@ -179,6 +205,11 @@ _HOMES = {
         "reliability_table",
     ),
     "simulate": ("simulate_ordinal",),
+    "cfa.cfa": ("CfaResult", "cfa"),
+    "cfa.invariance": ("InvarianceResult", "invariance"),
+    "cfa.nested": ("NestedTestResult",),
+    "cfa.partial_invariance": ("PartialInvarianceResult",),
+    "cfa.syntax": ("ModelSyntax", "parse_model"),
     "factors.suitability": (
         "BartlettSphericityResult",
         "KaiserMeyerOlkinResult",
@@ -200,6 +231,18 @@ _HOMES = {
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+class _Face(ModuleType):
+    """The room's face: its function ``cfa`` is not hidden by the folder of that name, whichever is loaded first."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, unless it is a folder that has the name of a function."""
+        if not (isinstance(value, ModuleType) and name in _HOME_OF):
+            ModuleType.__setattr__(self, name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __getattr__(name: str) -> Any:

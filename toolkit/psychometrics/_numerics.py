@@ -58,6 +58,11 @@ def squared_multiple_correlations(correlation: Array) -> Array:
     return smc
 
 
+def inverse(matrix: Array) -> Array:
+    """Return the inverse of a regular matrix."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
 def log_determinant(matrix: Array) -> float:
     """Return the natural logarithm of the determinant of a positive definite matrix."""
     return float(np.linalg.slogdet(matrix)[1])

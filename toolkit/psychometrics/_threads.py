@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def on_one_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function's matrix products on one thread; on a busy machine that is many times faster for small matrices."""
+    """Run a function's matrix products on one thread: many times faster for small matrices on a busy machine."""
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:

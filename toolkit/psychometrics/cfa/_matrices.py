@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,7 +55,7 @@ class GroupMatrices:
 class Implied:
     """What a group's model implies at x. ``Sigma`` of ordered items is before scaling, ``delta`` is their scale."""
 
-    values: Mapping[str, Values]
+    matrices: Mapping[str, Values]
     L: Values
     V: Values
     J: Values
@@ -79,22 +78,20 @@ class Compiled:
         Each parameter's place in x; -1 for a fixed one.
     names : tuple of str
         The name of each free parameter: its label, or how the syntax writes it.
+    layout : tuple of mapping
+        For each group and matrix, which parameters it holds, and in which rows and columns.
     """
 
     model: Model
     groups: tuple[GroupMatrices, ...]
     place: Counts
     names: tuple[str, ...]
+    layout: tuple[Mapping[str, tuple[Counts, Counts, Counts]], ...]
 
     @property
     def q(self) -> int:
         """Number of free parameters."""
         return len(self.names)
-
-    def whole(self, x: Values) -> Values:
-        """Return the value of every parameter, free or fixed, in the order of the rows."""
-        fixed = np.array([row.value if row.value is not None else 0.0 for row in self.model.parameters])
-        return np.where(self.place >= 0, x[np.maximum(self.place, 0)] if self.q else 0.0, fixed)
 
 
 def compiled(model: Model, candidates: Iterable[Parameter] = ()) -> Compiled:
@@ -105,14 +102,19 @@ def compiled(model: Model, candidates: Iterable[Parameter] = ()) -> Compiled:
     place = np.concatenate([places, len(names) + np.arange(len(extra))]).astype(np.int64)
     names = (*names, *(row.name for row in extra))
     groups = tuple(_group_matrices(model, group, rows, place, len(names)) for group in range(model.n_groups))
-    return Compiled(model=model, groups=groups, place=place[: len(model.parameters)], names=names)
+    layout = tuple(_layout(model, group) for group in range(model.n_groups))
+    return Compiled(model=model, groups=groups, place=place[: len(model.parameters)], names=names, layout=layout)
 
 
 def _places(model: Model) -> tuple[Counts, tuple[str, ...]]:
-    """Number the free parameters; those with one label share a number, and a fixed one fixes its whole label."""
+    """Return each row's number and the names of the free parameters.
+
+    Those with one label share a number, and a fixed one fixes its whole label.
+    """
     fixed = {row.label for row in model.parameters if row.label and not row.free}
     numbers: dict[str, int] = {}
-    places, names = [], []
+    places: list[int] = []
+    names: list[str] = []
     for row in model.parameters:
         if not row.free or row.label in fixed:
             places.append(-1)
@@ -125,13 +127,6 @@ def _places(model: Model) -> tuple[Counts, tuple[str, ...]]:
         places.append(len(names))
         names.append(row.name if not row.label or row.label.startswith(".") else row.label)
     return np.array(places, dtype=np.int64), tuple(names)
-
-
-def position(model: Model, row: Parameter) -> tuple[str, int, int]:
-    """Return the matrix, row and column that hold a parameter."""
-    items = {item: place for place, item in enumerate(model.items)}
-    factors = {factor: place for place, factor in enumerate(model.factors)}
-    return _position(items, factors, _first_thresholds(model), row)
 
 
 def _position(
@@ -154,7 +149,7 @@ def _position(
 
 def _first_thresholds(model: Model) -> dict[str, int]:
     """Return where each item's thresholds begin."""
-    counts = {item: 0 for item in model.items}
+    counts = dict.fromkeys(model.items, 0)
     for row in model.parameters:
         if row.op == "|" and row.group == 0:
             counts[row.lhs] += 1
@@ -162,9 +157,7 @@ def _first_thresholds(model: Model) -> dict[str, int]:
     return dict(zip(counts, ends[:-1].tolist(), strict=True))
 
 
-def _group_matrices(
-    model: Model, group: int, rows: tuple[Parameter, ...], place: Counts, q: int
-) -> GroupMatrices:
+def _group_matrices(model: Model, group: int, rows: tuple[Parameter, ...], place: Counts, q: int) -> GroupMatrices:
     p, m = len(model.items), len(model.factors)
     items = {item: number for number, item in enumerate(model.items)}
     factors = {factor: number for number, factor in enumerate(model.factors)}
@@ -222,14 +215,14 @@ def implied(group: GroupMatrices, x: Values) -> Implied:
         values["Theta"][places, places] = residual
         Sigma[places, places] = 1.0 / delta[places] ** 2
     mu = values["nu"][:, 0] + L @ values["alpha"][:, 0]
-    return Implied(values=values, L=L, V=V, J=J, Sigma=Sigma, mu=mu, delta=delta)
+    return Implied(matrices=values, L=L, V=V, J=J, Sigma=Sigma, mu=mu, delta=delta)
 
 
 def covariance_slopes(group: GroupMatrices, at: Implied) -> tuple[Values, Counts]:
     """Return the slopes of Sigma in the free elements, shape (n_elements, p, p), and the elements' places in x."""
     p = at.Sigma.shape[0]
     free = group.free
-    LV = at.values["Lambda"] @ at.V
+    LV = at.matrices["Lambda"] @ at.V
     loadings, paths, variances, residuals = (free[name] for name in ("Lambda", "B", "Psi", "Theta"))
     of_loadings = np.zeros((loadings.row.size, p, p), dtype=at.Sigma.dtype)
     of_loadings[np.arange(loadings.row.size), loadings.row] = LV.T[loadings.column]
@@ -251,7 +244,7 @@ def mean_slopes(group: GroupMatrices, at: Implied) -> tuple[Values, Counts]:
     """Return the slopes of mu in the free elements, shape (n_elements, p), and the elements' places in x."""
     p = at.mu.size
     free = group.free
-    eta = at.J @ at.values["alpha"][:, 0]
+    eta = at.J @ at.matrices["alpha"][:, 0]
     loadings, paths, intercepts, means = (free[name] for name in ("Lambda", "B", "nu", "alpha"))
     of_loadings = np.zeros((loadings.row.size, p), dtype=at.mu.dtype)
     of_loadings[np.arange(loadings.row.size), loadings.row] = eta[loadings.column]
@@ -265,11 +258,11 @@ def mean_slopes(group: GroupMatrices, at: Implied) -> tuple[Values, Counts]:
 def pulled_back(group: GroupMatrices, at: Implied, G: Values, h: Values | None) -> Values:
     """Return the slopes in x of a function of (Sigma, mu) whose slopes in them are G (symmetric, (p, p)) and h (p,)."""
     total = np.zeros(group.q, dtype=at.Sigma.dtype)
-    LV = at.values["Lambda"] @ at.V
+    LV = at.matrices["Lambda"] @ at.V
     GLV = G @ LV
     of = {"Lambda": 2.0 * GLV, "B": 2.0 * at.L.T @ GLV, "Psi": at.L.T @ G @ at.L, "Theta": G}
     if h is not None:
-        eta = at.J @ at.values["alpha"][:, 0]
+        eta = at.J @ at.matrices["alpha"][:, 0]
         of["Lambda"] = of["Lambda"] + np.outer(h, eta)
         of["B"] = of["B"] + np.outer(at.L.T @ h, eta)
         of |= {"nu": h[:, None], "alpha": (at.L.T @ h)[:, None]}
@@ -306,7 +299,7 @@ def scaled_statistics(group: GroupMatrices, at: Implied) -> tuple[Values, Values
     continuous = np.flatnonzero(~group.ordered)
     dSigma_of, place = covariance_slopes(group, at)
     diagonal = np.arange(p)
-    scale, tau = at.delta, at.values["tau"][:, 0]
+    scale, tau = at.delta, at.matrices["tau"][:, 0]
     # Slopes of the scale factors themselves: implied by Sigma under theta, parameters of their own under delta.
     ddelta = np.zeros((q, p), dtype=at.Sigma.dtype)
     dSigma = gathered(dSigma_of[:, first, second], place, q)
@@ -348,7 +341,7 @@ def standardized_matrices(group: GroupMatrices, at: Implied) -> dict[str, Values
     Residual covariances become residual correlations; intercepts and thresholds are in standard deviations.
     """
     of_item, of_factor = np.sqrt(np.diag(at.Sigma)), np.sqrt(np.diag(at.V))
-    values = at.values
+    values = at.matrices
     root_theta, root_psi = np.sqrt(np.diag(values["Theta"])), np.sqrt(np.diag(values["Psi"]))
     Theta = values["Theta"] / np.outer(root_theta, root_theta)
     Psi = values["Psi"] / np.outer(root_psi, root_psi)
@@ -362,7 +355,7 @@ def standardized_matrices(group: GroupMatrices, at: Implied) -> dict[str, Values
         "nu": values["nu"] / of_item[:, None],
         "alpha": values["alpha"] / of_factor[:, None],
         "tau": values["tau"] / of_item[group.item_of][:, None],
-        "delta": values["delta"],
+        "delta": np.ones_like(values["delta"]),
     }
 
 
@@ -375,13 +368,12 @@ def row_values(compiled_model: Compiled, x: Values, *, standard: bool = False) -
     with np.errstate(invalid="ignore", divide="ignore"):
         states = [implied(group, x) for group in compiled_model.groups]
         for number, (group, at) in enumerate(zip(compiled_model.groups, states, strict=True)):
-            values = standardized_matrices(group, at) if standard else at.values
-            for name, (rows, r, c) in _layout(compiled_model.model, number).items():
+            values = standardized_matrices(group, at) if standard else at.matrices
+            for name, (rows, r, c) in compiled_model.layout[number].items():
                 out[rows] = values[name][r, c]
     return out
 
 
-@lru_cache(maxsize=64)
 def _layout(model: Model, number: int) -> Mapping[str, tuple[Counts, Counts, Counts]]:
     """Return, for each matrix of a group, which rows it holds and where."""
     found: dict[str, list[tuple[int, int, int]]] = {}

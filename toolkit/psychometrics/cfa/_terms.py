@@ -30,7 +30,8 @@ _REFUSED = {
     "?": ("The short form of starting values (?) is not supported.", "Write start(0.5)*x."),
     ":": (
         "Blocks (level:, group:) and products of variables (x1:x2) are not supported.",
-        "Write one model for all groups, with c(1, NA)*x where they differ, and give group= to the function.",
+        "Write one model for all groups, with c(1, NA)*x where they differ, and give group= to the function; for "
+        "levels give two_level_cfa one model within and one between.",
     ),
     "/": ("Numbers are written out; nothing is computed in a model.", "Write the result, such as 0.5."),
     "^": ("Numbers are written out; nothing is computed in a model.", "Write the result, such as 0.25."),
@@ -136,16 +137,18 @@ class TermReader:
     def _statement(self) -> Iterator[Term]:
         left = self._left()
         operator = self._operator()
+        right: list[tuple[tuple[Said, ...], str, int]] = []
         while True:
-            term_at = self._token.at
-            said, name = self._term(operator)
-            for variable, at in left.items():
-                self._count_up(said, term_at)
-                yield Term(variable, operator, name, said, term_at, at)
+            at = self._token.at
+            right.append((*self._term(operator), at))
             if not self._is("+"):
                 break
             self._take()
         self._end(operator)
+        for variable, lhs_at in left.items():
+            for said, name, at in right:
+                self._count_up(said, at)
+                yield Term(variable, operator, name, said, at, lhs_at)
 
     def _count_up(self, said: tuple[Said, ...], at: int) -> None:
         """Refuse a model that is larger than any real one."""
@@ -204,7 +207,7 @@ class TermReader:
             said.append(Said(self._modifier(), token.at))
             if not self._is("*"):
                 what = "After a number, a label or a bracket must come * and what it belongs to."
-                self._unexpected(what, "Write for example 0.5*x1.")
+                self._unexpected(what, "Write for example 0.5*x1; the variable stands last.")
             self._take()
 
     def _intercept(self) -> list[Said]:
@@ -336,8 +339,6 @@ class TermReader:
         if operator == "~1" and self._is("-"):
             self._regression()
         what = "Between two terms + is missing, or a new line between two statements."
-        if self._is("*"):
-            what = "The sign * stands behind a variable; modifiers come before it."
         self._unexpected(what, "Write + between the terms, as in x1 + x2, and modifiers as in 0.5*x1.")
 
 

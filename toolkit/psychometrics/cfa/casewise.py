@@ -7,10 +7,11 @@ Symbols: s_i slopes of person i's log likelihood in the free parameters; A infor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics._numerics import Array, Counts, inverse
 from toolkit.psychometrics.cfa._matrices import (
     SYMMETRIC,
     Compiled,
@@ -31,24 +32,39 @@ def observed_information(problem: Discrepancy, x: Array) -> Array:
     return information
 
 
-def first_order(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, n_clusters: int = 0) -> Array:
+def first_order(compiled: Compiled, samples: Sequence[GroupSample], x: Array) -> Array:
     """Return the first-order information of one person, shape (q, q).
 
-    With clusters, slopes are added up within them, and the sum carries ``G / (G - 1)`` for G clusters.
+    With clusters, slopes are added up within them; see :func:`cluster_corrections`.
     """
     means = compiled.model.mean_structure
+    n_clusters = 1 + max((int(sample.clusters.max()) for sample in samples if sample.clusters is not None), default=-1)
     total = np.zeros((x.size, x.size))
-    by_cluster = np.zeros((n_clusters, x.size)) if n_clusters else None
-    for group, sample in zip(compiled.groups, samples, strict=True):
+    by_cluster = np.zeros((n_clusters, x.size))
+    corrections = cluster_corrections(samples)
+    for group, sample, correction in zip(compiled.groups, samples, corrections, strict=True):
         s = model_scores(group, implied(group, x), sample, means=means)
-        if by_cluster is None or sample.clusters is None:
+        if sample.clusters is None:
             total += s.T @ s
         else:
-            np.add.at(by_cluster, sample.clusters, s)
-    if by_cluster is not None:
-        total = by_cluster.T @ by_cluster * n_clusters / (n_clusters - 1.0)
+            np.add.at(by_cluster, sample.clusters, np.sqrt(correction) * s)
+    total += by_cluster.T @ by_cluster
     n = sum(sample.n for sample in samples)
     return total / n
+
+
+def cluster_corrections(samples: Sequence[GroupSample]) -> Array:
+    """Return ``G / (G - 1)`` for each group: G its clusters, or all clusters where some have members in two groups.
+
+    1 without clusters.
+    """
+    own = [np.unique(sample.clusters) for sample in samples if sample.clusters is not None]
+    if not own:
+        return np.ones(len(samples))
+    every = np.unique(np.concatenate(own))
+    nested = every.size == sum(clusters.size for clusters in own)
+    counts = np.array([clusters.size if nested else every.size for clusters in own], dtype=np.float64)
+    return np.asarray(counts / np.maximum(counts - 1.0, 1.0))
 
 
 def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, means: bool) -> Array:
@@ -60,15 +76,13 @@ def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, mean
     return scores
 
 
-def standardised_deviations(
-    sample: GroupSample, mu: Array, Sigma: Array
-) -> Iterator[tuple[Counts | slice, Array, Array]]:
+def standardised_deviations(sample: GroupSample, mu: Array, Sigma: Array) -> Iterator[tuple[Any, Array, Array]]:
     """Yield, for each pattern of answered items, its persons, their ``Sigma^-1 (y - mu)`` and ``Sigma^-1``.
 
     Both are 0 at items that were not answered.
     """
     if not sample.patterns:
-        K = np.linalg.inv(Sigma)
+        K = inverse(Sigma)
         yield slice(None), (sample.values - mu) @ K, K
         return
     answered = ~np.isnan(sample.values)
@@ -78,7 +92,7 @@ def standardised_deviations(
         rows = np.flatnonzero((answered == seen).all(axis=1))
         square = np.ix_(pattern.seen, pattern.seen)
         K = np.zeros_like(Sigma)
-        K[square] = np.linalg.inv(Sigma[square])
+        K[square] = inverse(Sigma[square])
         away = np.where(seen, sample.values[rows] - mu, 0.0)
         yield rows, away @ K, K
 
@@ -86,7 +100,7 @@ def standardised_deviations(
 def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) -> Array:
     """Return, for each row d, the slopes in x of ``d' Sigma d / 2 + d' mu`` with d held, shape (n, q)."""
     n = D.shape[0]
-    factor, through = D @ at.L, D @ (at.values["Lambda"] @ at.V)
+    factor, through = D @ at.L, D @ (at.matrices["Lambda"] @ at.V)
     of = {"Lambda": (D, through), "B": (factor, through), "Psi": (factor, factor), "Theta": (D, D)}
     total = np.zeros((n, group.q))
     for name, (left, right) in of.items():
@@ -94,7 +108,7 @@ def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) ->
         share = np.where(free.row == free.column, 0.5, 1.0) if name in SYMMETRIC else 1.0
         _add_columns(total, free.place, share * left[:, free.row] * right[:, free.column])
     if means:
-        eta = at.J @ at.values["alpha"][:, 0]
+        eta = at.J @ at.matrices["alpha"][:, 0]
         free = group.free["Lambda"]
         _add_columns(total, free.place, D[:, free.row] * eta[free.column])
         free = group.free["B"]
@@ -137,19 +151,20 @@ def saturated_information(sample: GroupSample) -> Array:
     size = p + i.size
     total = np.zeros((size, size))
     if not sample.patterns:
-        K = np.linalg.inv(sample.S)
+        K = inverse(sample.S)
         total[:p, :p] = sample.n * K
         total[p:, p:] = sample.n * _covariance_block(K, 0.5 * K, i, j)
         return total / sample.n
     for pattern in sample.patterns:
         square = np.ix_(pattern.seen, pattern.seen)
-        K, Q = np.zeros((p, p)), np.zeros((p, p))
-        inverse = np.linalg.inv(sample.S[square])
+        K = np.zeros((p, p))
+        Q = np.zeros((p, p))
+        of_seen = inverse(sample.S[square])
         away = pattern.mean - sample.mean[pattern.seen]
-        K[square] = inverse
-        Q[square] = inverse @ (pattern.S + np.outer(away, away)) @ inverse
+        K[square] = of_seen
+        Q[square] = of_seen @ (pattern.S + np.outer(away, away)) @ of_seen
         d = np.zeros(p)
-        d[pattern.seen] = inverse @ away
+        d[pattern.seen] = of_seen @ away
         twice = np.where(i == j, 0.5, 1.0)
         total[:p, :p] += pattern.n * K
         mixed = pattern.n * twice * (K[:, i] * d[j] + K[:, j] * d[i])
@@ -160,9 +175,9 @@ def saturated_information(sample: GroupSample) -> Array:
 
 
 def normal_weight(Sigma: Array) -> Array:
-    """Return a normal person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
+    """Return one person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
     i, j = vech(Sigma.shape[0])
-    K = np.linalg.inv(Sigma)
+    K = np.asarray(np.linalg.inv(Sigma), dtype=np.float64)
     return _covariance_block(K, 0.5 * K, i, j)
 
 
@@ -175,20 +190,19 @@ def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
     return result
 
 
-def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) -> float:
+def saturated_trace(sample: GroupSample, *, means: bool, correction: float = 1.0) -> float:
     """Return ``tr(A^-1 B)`` of the saturated model at the sample's moments, for one group.
 
-    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means.
+    For complete answers ``(mean d_i^2 - p) / 2`` with Mahalanobis distances d_i, and p more with means. Clusters are
+    treated as in :func:`first_order`, with their correction.
     """
     p = sample.mean.size
     if sample.patterns:
-        s = saturated_scores(sample)
-        if n_clusters and sample.clusters is not None:
-            s = cluster_sums(s, sample.clusters, n_clusters)
-        return float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+        s = cluster_sums(saturated_scores(sample), sample.clusters)
+        return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
-    if not n_clusters or sample.clusters is None:
+    if sample.clusters is None:
         d = (Z * Z).sum(axis=1)
         return 0.5 * (float((d * d).mean()) - p) + (p if means else 0.0)
     total = 0.0
@@ -197,20 +211,21 @@ def saturated_trace(sample: GroupSample, *, means: bool, n_clusters: int = 0) ->
         away = mine.T @ mine - mine.shape[0] * np.eye(p)
         total += 0.5 * float((away * away).sum())
         total += float((mine.sum(axis=0) ** 2).sum()) if means else 0.0
-    return total / sample.n
+    return correction * total / sample.n
 
 
-def cluster_sums(scores: Array, clusters: Counts, n_clusters: int) -> Array:
-    """Add up the rows of each cluster, shape (n_clusters, q)."""
-    sums = np.zeros((n_clusters, scores.shape[1]))
-    np.add.at(sums, clusters, scores)
+def cluster_sums(scores: Array, clusters: Counts | None) -> Array:
+    """Add up the rows of each cluster, shape (n_clusters, q); the rows themselves without clusters."""
+    if clusters is None:
+        return scores
+    numbers = np.unique(clusters, return_inverse=True)[1]
+    sums = np.zeros((int(numbers.max()) + 1, scores.shape[1]))
+    np.add.at(sums, numbers, scores)
     return sums
 
 
 def robust_covariance(information: Array, B: Array, n: int) -> Array:
     """Return the sandwich ``A^-1 B A^-1 / n``."""
-    inverse = np.linalg.inv(information)
-    covariance: Array = inverse @ B @ inverse / n
+    bread = inverse(information)
+    covariance: Array = bread @ B @ bread / n
     return covariance
-
-

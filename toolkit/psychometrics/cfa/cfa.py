@@ -155,7 +155,7 @@ class CfaResult(Result):
             STA_NOT_NESTED (as many degrees of freedom, other persons, items or estimator; or moments that the less
             restricted model cannot reach).
         """
-        return nested_test(self._fitted, other._fitted)
+        return nested_test(self._fitted, other._fitted, n_dropped=self.n_dropped)
 
 
 @on_one_thread
@@ -176,9 +176,9 @@ def cfa(
 ) -> CfaResult:
     """Fit a confirmatory factor model and say how well it fits.
 
-    It asks whether answers can come from the model as stated. The model is stated before the data are seen; one that was
-    found in the same data is not confirmed by them. Good fit does not show that a model is true, and with few persons
-    even a wrong one fits.
+    It asks whether answers can come from the model as stated. The model is stated before the data are seen; one that
+    was found in the same data is not confirmed by them. Good fit does not show that a model is true, and with few
+    persons even a wrong one fits.
 
     Parameters
     ----------
@@ -235,10 +235,10 @@ def cfa(
     -----
     Defaults are those of lavaan's ``cfa()``. ML minimises ``log|Sigma| + tr(S Sigma^-1)`` with divisor N, and the
     chi-square is N times that. Least squares minimises ``(s - sigma)' W (s - sigma)`` over thresholds and polychoric
-    correlations, W the reciprocals of their asymptotic variances (DWLS, WLSMV) or 1 (ULSMV), the chi-square with N - 1 a
-    group; standard errors use their full asymptotic covariance. The scaled statistic is Yuan and Bentler's in the form
-    of Mplus for MLR, scaled and shifted for WLSMV and ULSMV. Robust CFI, TLI and RMSEA are those of Brosseau-Liard and
-    Savalei for MLR, Zhang and Savalei for incomplete answers, Savalei for ordered ones.
+    correlations, W the reciprocals of their asymptotic variances (DWLS, WLSMV) or 1 (ULSMV), the chi-square with N - 1
+    in each group; standard errors use their full asymptotic covariance. The scaled statistic is Yuan and Bentler's in
+    the form of Mplus for MLR, scaled and shifted for WLSMV and ULSMV. Robust CFI, TLI and RMSEA are those of
+    Brosseau-Liard and Savalei for MLR, Zhang and Savalei for incomplete answers, Savalei for ordered ones.
 
     The search is a scoring method with analytic slopes; where it fails, others start elsewhere. Standard errors of
     standardised values are by the delta method.
@@ -274,10 +274,10 @@ def cfa(
     one_of(parameterization, Parameterization, name="parameterization")
     for name in group_equal:
         one_of(name, Equal, name="group_equal")
-    chosen = _ordered_items(syntax, ordered)
+    chosen = ordered_items(syntax, ordered)
     estimator = estimator or ("WLSMV" if chosen else "ML")
     one_of(estimator, Estimator, name="estimator")
-    _refuse_conflicts(estimator, chosen, missing, cluster is not None)
+    refuse_conflicts(estimator, chosen, missing, cluster is not None)
     frame = frame_of(df, syntax.items, group=group, cluster=cluster, keep_missing=missing != "listwise")
     if cluster is not None and frame.n_clusters < 2:
         raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, "clusters", frame.n_clusters, 2))
@@ -309,7 +309,7 @@ def cfa(
 def samples_of(frame: Frame, ordered: frozenset[str], missing: CfaMissing) -> tuple[GroupSample, ...]:
     """Return the sample statistics that a model of these items is fitted to."""
     if ordered:
-        return ordinal_samples(frame, pairwise=missing == "pairwise")
+        return ordinal_samples(frame, ordered, pairwise=missing == "pairwise")
     return incomplete_samples(frame) if missing == "fiml" else normal_samples(frame)
 
 
@@ -349,7 +349,8 @@ def cfa_of(
     )
 
 
-def _ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozenset[str]:
+def ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozenset[str]:
+    """Return the items that are ordered answers, or refuse a name that the model does not have."""
     if isinstance(ordered, bool):
         return frozenset(syntax.items) if ordered else frozenset()
     named = [ordered] if isinstance(ordered, str) else list(ordered)
@@ -359,7 +360,8 @@ def _ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozen
     return frozenset(named)
 
 
-def _refuse_conflicts(estimator: Estimator, ordered: frozenset[str], missing: CfaMissing, clustered: bool) -> None:
+def refuse_conflicts(estimator: Estimator, ordered: frozenset[str], missing: CfaMissing, clustered: bool) -> None:
+    """Refuse options that cannot go together."""
     likelihood = estimator in LIKELIHOOD
     if likelihood and ordered:
         raise conflict(
@@ -442,7 +444,8 @@ _NAMES = {
     "DWLS": "diagonally weighted least squares on polychoric correlations",
     "WLSMV": "diagonally weighted least squares on polychoric correlations, robust standard errors, scaled and shifted "
     "statistic",
-    "ULSMV": "unweighted least squares on polychoric correlations, robust standard errors, scaled and shifted statistic",
+    "ULSMV": "unweighted least squares on polychoric correlations, robust standard errors, scaled and shifted "
+    "statistic",
 }
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, scaled_statistics
-from toolkit.psychometrics.cfa.casewise import cluster_sums, saturated_trace
+from toolkit.psychometrics.cfa.casewise import cluster_corrections, cluster_sums, saturated_trace
 from toolkit.psychometrics.cfa.discrepancy import shares
 from toolkit.psychometrics.cfa.full_information import saturated_value
 from toolkit.psychometrics.cfa.moments import GroupSample
@@ -166,10 +166,10 @@ def least_squares_baseline(samples: Sequence[GroupSample], weights: Sequence[Arr
     return scaled_and_shifted(value, df, trace, trace_of_square)
 
 
-def normal_baseline(samples: Sequence[GroupSample], *, means: bool, robust: bool, n_clusters: int = 0) -> ChiSquare:
+def normal_baseline(samples: Sequence[GroupSample], *, means: bool, robust: bool) -> ChiSquare:
     """Return the statistic of the model in which all items are unrelated, their means and variances free."""
     value, df, trace = 0.0, 0, 0.0
-    for sample in samples:
+    for sample, correction in zip(samples, cluster_corrections(samples), strict=True):
         p = sample.mean.size
         df += p * (p - 1) // 2
         centre, variance, n = _own_moments(sample)
@@ -179,8 +179,8 @@ def normal_baseline(samples: Sequence[GroupSample], *, means: bool, robust: bool
         else:
             value += sample.n * float(np.log(np.diag(sample.S)).sum() - np.linalg.slogdet(sample.S)[1])
         if robust:
-            trace += saturated_trace(sample, means=means, n_clusters=n_clusters)
-            trace -= _baseline_trace(sample, centre, variance, n, means=means, n_clusters=n_clusters)
+            trace += saturated_trace(sample, means=means, correction=correction)
+            trace -= correction * _baseline_trace(sample, centre, variance, n, means=means)
     return mean_scaled(value, df, trace) if robust else ChiSquare(value=value, df=df)
 
 
@@ -193,19 +193,13 @@ def _own_moments(sample: GroupSample) -> tuple[Array, Array, Array]:
     )
 
 
-def _baseline_trace(
-    sample: GroupSample, centre: Array, variance: Array, n: Array, *, means: bool, n_clusters: int
-) -> float:
+def _baseline_trace(sample: GroupSample, centre: Array, variance: Array, n: Array, *, means: bool) -> float:
     """Return ``tr(A^-1 B)`` of the baseline, whose information is diagonal."""
     away = np.nan_to_num(sample.values - centre)
     seen = ~np.isnan(sample.values)
-    of_variance = np.where(seen, 0.5 * (away**2 / variance - 1.0) / variance, 0.0)
-    of_mean = away / variance
-    if n_clusters and sample.clusters is not None:
-        of_variance = cluster_sums(of_variance, sample.clusters, n_clusters)
-        of_mean = cluster_sums(of_mean, sample.clusters, n_clusters)
-    correction = n_clusters / (n_clusters - 1.0) if n_clusters else 1.0
+    of_variance = cluster_sums(np.where(seen, 0.5 * (away**2 / variance - 1.0) / variance, 0.0), sample.clusters)
+    of_mean = cluster_sums(away / variance, sample.clusters)
     total = float((2.0 * variance**2 / n * (of_variance**2).sum(axis=0)).sum())
     if means:
         total += float((variance / n * (of_mean**2).sum(axis=0)).sum())
-    return correction * total
+    return total

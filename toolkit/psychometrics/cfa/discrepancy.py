@@ -19,7 +19,6 @@ from toolkit.psychometrics.cfa._matrices import (
     Implied,
     Values,
     covariance_slopes,
-    gathered,
     implied,
     mean_slopes,
     pulled_back,
@@ -48,18 +47,18 @@ class Discrepancy(Protocol):
 def shares(samples: Sequence[GroupSample]) -> Array:
     """Return each group's share of all persons."""
     n = np.array([sample.n for sample in samples], dtype=np.float64)
-    return n / n.sum()
+    share: Array = n / n.sum()
+    return share
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
     C = np.linalg.cholesky(at.Sigma)
     slopes, place = covariance_slopes(group, at)
-    half = linalg.solve_triangular(C, slopes.transpose(1, 0, 2).reshape(C.shape[0], -1), lower=True, check_finite=False)
-    half = half.reshape(C.shape[0], -1, C.shape[0]).transpose(1, 2, 0)
-    whole = linalg.solve_triangular(
-        C, half.transpose(1, 0, 2).reshape(C.shape[0], -1), lower=True, check_finite=False
-    )
+    stacked = slopes.transpose(1, 0, 2).reshape(C.shape[0], -1)
+    once = linalg.solve_triangular(C, stacked, lower=True, check_finite=False)
+    half = once.reshape(C.shape[0], -1, C.shape[0]).transpose(1, 2, 0)
+    whole = linalg.solve_triangular(C, half.transpose(1, 0, 2).reshape(C.shape[0], -1), lower=True, check_finite=False)
     flat = whole.reshape(C.shape[0], slopes.shape[0], C.shape[0]).transpose(1, 0, 2).reshape(slopes.shape[0], -1)
     total = np.zeros((group.q, group.q))
     np.add.at(total, (place[:, None], place[None, :]), 0.5 * flat @ flat.T)
@@ -128,13 +127,17 @@ class NormalDiscrepancy:
 
 
 class LeastSquares:
-    """``F = (s - sigma)' W (s - sigma)`` with diagonal weights W over thresholds and correlations."""
+    """``F = (s - sigma)' W (s - sigma)`` with diagonal weights W over thresholds and correlations.
+
+    Groups count by their persons less one, so that N F is the chi-square.
+    """
 
     def __init__(self, compiled: Compiled, samples: Sequence[GroupSample], weights: Sequence[Array]) -> None:
         self.compiled = compiled
         self.samples = samples
         self.weights = weights
         self.share = shares(samples)
+        self.counting = self.share * np.array([1.0 - 1.0 / sample.n for sample in samples])
         self.observed = [sample.ordinal.statistics for sample in samples if sample.ordinal is not None]
 
     def value_of_groups(self, x: Array) -> Array:
@@ -151,14 +154,16 @@ class LeastSquares:
     def value(self, x: Array) -> float:
         """Return F."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return float(self.share @ self.value_of_groups(x))
+            return float(self.counting @ self.value_of_groups(x))
 
     def gradient(self, x: Values) -> Values:
         """Return the slopes of F in x."""
         total = np.zeros(x.size, dtype=x.dtype)
         for number, group in enumerate(self.compiled.groups):
             statistics, slopes = scaled_statistics(group, implied(group, x))
-            total += self.share[number] * (-2.0 * slopes.T @ (self.weights[number] * (self.observed[number] - statistics)))
+            total += self.counting[number] * (
+                -2.0 * slopes.T @ (self.weights[number] * (self.observed[number] - statistics))
+            )
         return total
 
     def information(self, x: Array) -> Array:

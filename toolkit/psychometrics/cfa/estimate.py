@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, Counts, Flags
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, position_table
 from toolkit.psychometrics.cfa.discrepancy import Discrepancy
 from toolkit.psychometrics.cfa.moments import GroupSample
@@ -223,7 +223,7 @@ def _guess(compiled: Compiled, number: int, sample: GroupSample) -> dict[str, Ar
     }
 
 
-def _observed_thresholds(item_of: Array, ordered: Array, statistics: Array) -> Array:
+def _observed_thresholds(item_of: Counts, ordered: Flags, statistics: Array) -> Array:
     """Return the thresholds among the statistics, which interleave them with means of continuous items."""
     order = np.argsort(np.concatenate([item_of, np.flatnonzero(~ordered)]), kind="stable")
     return np.asarray(statistics[: order.size][np.argsort(order)][: item_of.size])

@@ -61,7 +61,7 @@ def tucker_lewis_index(T: float, d: int, T_b: float, d_b: int, c: float = 1.0, c
 
 
 def root_mean_square_error(
-    T: float, d: int, n: float, n_groups: int, *, level: float = 0.90, c: float = 1.0, scaled: float | None = None
+    T: float, d: float, n: float, n_groups: int, *, level: float = 0.90, c: float = 1.0, scaled: float | None = None
 ) -> Rmsea:
     """Return RMSEA with the interval of the noncentrality parameter.
 
@@ -92,7 +92,7 @@ def root_mean_square_error(
     )
 
 
-def noncentrality(statistic: float, df: int, quantile: float) -> float:
+def noncentrality(statistic: float, df: float, quantile: float) -> float:
     """Return the noncentrality under which the statistic is that quantile; 0 where there is none."""
 
     def above(ncp: float) -> float:

@@ -13,7 +13,13 @@ import numpy as np
 
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import Compiled, compiled, complex_slopes, implied, row_values
-from toolkit.psychometrics.cfa.casewise import first_order, observed_information, robust_covariance, saturated_trace
+from toolkit.psychometrics.cfa.casewise import (
+    cluster_corrections,
+    first_order,
+    observed_information,
+    robust_covariance,
+    saturated_trace,
+)
 from toolkit.psychometrics.cfa.chi_square import (
     ChiSquare,
     LeastSquaresParts,
@@ -111,7 +117,9 @@ class FittedModel:
         """Return the standard error of every parameter, by the delta method; 0 where it is fixed."""
         slopes = complex_slopes(lambda x: row_values(self.compiled, x, standard=standard), self.x)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", slopes, self.covariance, slopes), 0.0))
+            variance: Array = ((slopes @ self.covariance) * slopes).sum(axis=1)
+            error: Array = np.sqrt(np.maximum(variance, 0.0))
+        return error
 
     def improper(self) -> tuple[str, ...]:
         """Return, in words, what is impossible about the solution; empty where it is admissible."""
@@ -122,8 +130,8 @@ class FittedModel:
             at = implied(group, self.x)
             where = f" in group {number + 1}" if several else ""
             for names, matrix, kind in (
-                (model.items, at.values["Theta"], "residual variance"),
-                (model.factors, at.values["Psi"], "factor variance"),
+                (model.items, at.matrices["Theta"], "residual variance"),
+                (model.factors, at.matrices["Psi"], "factor variance"),
             ):
                 negative = [name for name, v in zip(names, np.diag(matrix), strict=True) if v < _ZERO_VARIANCE]
                 found += [f"negative {kind} of {name}{where}" for name in negative]
@@ -133,7 +141,9 @@ class FittedModel:
         return tuple(found)
 
 
-def fit_model(model: Model, samples: Sequence[GroupSample], estimator: Estimator, *, n_clusters: int = 0) -> FittedModel:
+def fit_model(
+    model: Model, samples: Sequence[GroupSample], estimator: Estimator, *, n_clusters: int = 0
+) -> FittedModel:
     """Fit a model to samples of its groups.
 
     Raises
@@ -163,15 +173,19 @@ def _by_likelihood(
     saturated = sum(_saturated_log_likelihood(sample) for sample in samples)
     value = n * solution.value + 2.0 * saturated if incomplete else n * solution.value
     if robust:
-        B = first_order(use, samples, x, n_clusters=n_clusters)
+        B = first_order(use, samples, x)
         covariance = robust_covariance(information, B, n)
-        trace = sum(saturated_trace(sample, means=means, n_clusters=n_clusters) for sample in samples)
+        corrections = cluster_corrections(samples).tolist()
+        trace = sum(
+            saturated_trace(sample, means=means, correction=each)
+            for sample, each in zip(samples, corrections, strict=True)
+        )
         trace -= float(np.trace(np.linalg.solve(information, B)))
         statistic = mean_scaled(value, df, trace)
     else:
         covariance = np.linalg.inv(information) / n
         statistic = ChiSquare(value=value, df=df)
-    baseline = normal_baseline(samples, means=means, robust=robust, n_clusters=n_clusters)
+    baseline = normal_baseline(samples, means=means, robust=robust)
     basis = UNAVAILABLE
     if isinstance(problem, FullInformation):
         basis = incomplete_basis(use, samples, x, robust=robust)
@@ -212,7 +226,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     problem = LeastSquares(use, samples, weights)
     solution = fitted(problem, samples)
     x, n = solution.x, sum(sample.n for sample in samples)
-    value = float(np.array([sample.n - 1 for sample in samples]) @ problem.value_of_groups(x))
+    value = n * solution.value
     df = sum(w.size for w in weights) - x.size
     parts = least_squares_parts(use, samples, weights, x)
     C = np.linalg.inv(parts.E)
@@ -221,12 +235,12 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     baseline = least_squares_baseline(samples, weights, levels)
     basis = UNAVAILABLE
     if estimator == "DWLS":
-        covariance, statistic = C / n, ChiSquare(value=value, df=df)
+        covariance, statistic = C / (n - len(samples)), ChiSquare(value=value, df=df)
         baseline = ChiSquare(value=baseline.value, df=baseline.df)
     else:
-        covariance = C @ parts.K @ C / n
+        covariance = C @ parts.K @ C / (n - len(samples))
         statistic = scaled_and_shifted(value, df, parts.trace, parts.trace_of_square)
-        basis = categorical_basis(use, samples, weights, parts, x, df)
+        basis = categorical_basis(use, samples, parts, x, df)
     return FittedModel(
         compiled=use,
         samples=samples,
@@ -288,15 +302,11 @@ def _measures(fit: FittedModel, level: float) -> dict[str, float]:
 
 def _scaled_measures(fit: FittedModel, n: float, level: float) -> dict[str, float]:
     T, T_b, n_groups, df = fit.model, fit.baseline, len(fit.samples), fit.model.df
-    scaled = root_mean_square_error(T.scaled, df, n, n_groups, level=level)
-    if fit.estimator in LIKELIHOOD and df:
-        # The mean-scaled statistic counts with df times its scaling factor.
-        unit = 1.0 / T.scaling
-        value = float(np.sqrt(max(T.value / (n * df * T.scaling) - 1.0 / n, 0.0) * n_groups))
-        scaled = root_mean_square_error(T.value * unit, df, n, n_groups, level=level)
-        out_value = value
+    if fit.estimator in LIKELIHOOD:
+        # A mean-scaled statistic is judged as it is, against df times its scaling factor.
+        scaled = root_mean_square_error(T.value, df * T.scaling, n, n_groups, level=level)
     else:
-        out_value = scaled.value
+        scaled = root_mean_square_error(T.scaled, df, n, n_groups, level=level)
     return {
         "chisq.scaled": T.scaled,
         "df.scaled": float(df),
@@ -308,7 +318,7 @@ def _scaled_measures(fit: FittedModel, n: float, level: float) -> dict[str, floa
         "baseline.chisq.scaling.factor": T_b.scaling,
         "cfi.scaled": comparative_fit_index(T.scaled, df, T_b.scaled, T_b.df),
         "tli.scaled": tucker_lewis_index(T.scaled, df, T_b.scaled, T_b.df),
-        "rmsea.scaled": out_value,
+        "rmsea.scaled": scaled.value,
         "rmsea.ci.lower.scaled": scaled.low,
         "rmsea.ci.upper.scaled": scaled.high,
         "rmsea.pvalue.scaled": scaled.p_close,

@@ -23,7 +23,7 @@ def incomplete_samples(frame: Frame) -> tuple[GroupSample, ...]:
         STA_TOO_FEW_PERSONS.
     """
     samples = []
-    for number, values in enumerate(frame.values):
+    for number, values in enumerate(frame.answers):
         n, p = values.shape
         if n < p + 1:
             where = f" in the group {frame.groups[number]}" if len(frame.groups) > 1 else ""

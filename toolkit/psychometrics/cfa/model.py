@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics.cfa.syntax import Modifier, ModelSyntax, Statement
+from toolkit.psychometrics.cfa.syntax import ModelSyntax, Modifier, Statement
 
 Parameterization = Literal["delta", "theta"]
 """With ordered items: ``delta`` fixes the variance of the variable behind each item at 1, ``theta`` its residual

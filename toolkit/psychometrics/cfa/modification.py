@@ -108,7 +108,7 @@ def _standardized_changes(fit: FittedModel, candidates: Sequence[Parameter], cha
         at = implied(group, fit.x)
         of_item, of_factor = np.sqrt(np.diag(at.Sigma)), np.sqrt(np.diag(at.V))
         with np.errstate(invalid="ignore"):
-            theta, psi = np.sqrt(np.diag(at.values["Theta"])), np.sqrt(np.diag(at.values["Psi"]))
+            theta, psi = np.sqrt(np.diag(at.matrices["Theta"])), np.sqrt(np.diag(at.matrices["Psi"]))
         for place, row in enumerate(candidates):
             if row.group != number:
                 continue

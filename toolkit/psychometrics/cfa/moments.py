@@ -11,6 +11,7 @@ import pandas as pd
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._inputs import beside, complete, named_where, refuse, table, too_few
 from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics.cfa.mixed_moments import mixed_moments
 from toolkit.psychometrics.ordinal_correlation import polychoric
 
 
@@ -37,22 +38,19 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OrdinalStatistics:
-    """Thresholds and correlations of ordered items in lavaan's order, with their asymptotic covariances.
+    """Thresholds and correlations in lavaan's order, with their asymptotic covariances.
 
     Attributes
     ----------
     statistics : ndarray, shape (n_statistics,)
     gamma : ndarray, shape (n_statistics, n_statistics)
         Asymptotic covariances times n.
-    R : ndarray, shape (p, p)
-        The correlations; covariances where items are continuous.
     warnings : tuple of Problem
         What was met on the way.
     """
 
     statistics: Array
     gamma: Array
-    R: Array
     warnings: tuple[Problem, ...]
 
 
@@ -95,7 +93,7 @@ class Frame:
     items : tuple of str
     groups : tuple of str
         Labels, in order of first appearance; one empty label without groups.
-    values : tuple of ndarray, shape (n_g, p)
+    answers : tuple of ndarray, shape (n_g, p)
         Answers; NaN is possible only if missing answers are kept.
     clusters : tuple of ndarray or None
         Cluster numbers.
@@ -109,7 +107,7 @@ class Frame:
 
     items: tuple[str, ...]
     groups: tuple[str, ...]
-    values: tuple[Array, ...]
+    answers: tuple[Array, ...]
     clusters: tuple[Counts, ...] | None
     n_clusters: int
     rows: tuple[Counts, ...]
@@ -199,7 +197,7 @@ def frame_of(
     return Frame(
         items=items,
         groups=names,
-        values=tuple(np.ascontiguousarray(whole.codes[mine]) for mine in rows),
+        answers=tuple(np.ascontiguousarray(whole.codes[mine]) for mine in rows),
         clusters=None if numbers is None else tuple(numbers[mine] for mine in rows),
         n_clusters=n_clusters,
         rows=rows,
@@ -220,7 +218,7 @@ def normal_samples(frame: Frame) -> tuple[GroupSample, ...]:
         STA_TOO_FEW_PERSONS, STA_CONSTANT_ITEM, STA_SINGULAR_CORRELATION, each for the group it holds in.
     """
     samples = []
-    for number, values in enumerate(frame.values):
+    for number, values in enumerate(frame.answers):
         n, p = values.shape
         _refuse_weak_group(frame, number, n, p + 1)
         mean = values.mean(axis=0)
@@ -232,46 +230,78 @@ def normal_samples(frame: Frame) -> tuple[GroupSample, ...]:
     return tuple(samples)
 
 
-def ordinal_samples(frame: Frame, *, pairwise: bool) -> tuple[GroupSample, ...]:
-    """Return thresholds, polychoric correlations and their asymptotic covariances, for each group.
+def ordinal_samples(frame: Frame, ordered: frozenset[str], *, pairwise: bool) -> tuple[GroupSample, ...]:
+    """Return thresholds, correlations and their asymptotic covariances, for each group.
+
+    Items that are not ordered keep their units; see :func:`.mixed_moments.mixed_moments`.
 
     Raises
     ------
     StatisticsError
-        STA_TOO_FEW_PERSONS, STA_CONSTANT_ITEM, STA_EMPTY_IN_GROUP, and the codes of
+        STA_TOO_FEW_PERSONS, STA_CONSTANT_ITEM, STA_EMPTY_IN_GROUP, STA_UNDEFINED (a statistic without a precision,
+        which least squares could not weight), and the codes of
         :func:`~toolkit.psychometrics.ordinal_correlation.polychoric`.
     """
-    _refuse_empty(frame)
+    _refuse_empty(frame, ordered)
     samples = []
-    for number, values in enumerate(frame.values):
+    for number, values in enumerate(frame.answers):
         _refuse_weak_group(frame, number, values.shape[0], 20 if len(frame.groups) > 1 else 3)
-        data = pd.DataFrame(values, columns=list(frame.items))
-        found = polychoric(data, missing="pairwise" if pairwise else "listwise", acov="full")
-        R = found.matrix.to_numpy()
-        first, second = np.triu_indices(R.shape[0], 1)
-        covariance = found.acov.to_numpy() if found.acov is not None else np.zeros((0, 0))
-        statistics = OrdinalStatistics(
-            statistics=np.concatenate([*found.thresholds.values(), R[first, second]]),
-            gamma=covariance * found.n_persons,
-            R=R,
-            warnings=found.warnings,
-        )
+        use = _all_ordered if len(ordered) == len(frame.items) else _some_ordered
+        n, R, statistics = use(frame.items, ordered, values, pairwise=pairwise)
+        unknown = ~(np.diag(statistics.gamma) > 0.0)
+        if unknown.any():
+            raise StatisticsError(
+                Problem(
+                    code=Code.STA_UNDEFINED,
+                    what=f"Some sample statistics{_in(frame, number)} have no standard error, so that least squares "
+                    "cannot weight them; mostly two items agree perfectly.",
+                    got="; ".join(problem.what for problem in statistics.warnings)[:300] or None,
+                    fix="Leave one of the items out.",
+                )
+            )
         samples.append(
             GroupSample(
-                n=found.n_persons,
-                values=values,
-                clusters=_of(frame, number),
-                mean=np.zeros(R.shape[0]),
-                S=R,
-                ordinal=statistics,
+                n=n, values=values, clusters=_of(frame, number), mean=np.zeros(R.shape[0]), S=R, ordinal=statistics
             )
         )
     return tuple(samples)
 
 
+def _all_ordered(
+    items: tuple[str, ...], ordered: frozenset[str], values: Array, *, pairwise: bool
+) -> tuple[int, Array, OrdinalStatistics]:
+    """Return persons, correlations and statistics of ordered items; ``ordered`` is all of them."""
+    data = pd.DataFrame(values, columns=[item for item in items if item in ordered])
+    found = polychoric(data, missing="pairwise" if pairwise else "listwise", acov="full")
+    R = found.matrix.to_numpy()
+    first, second = np.triu_indices(R.shape[0], 1)
+    covariance = found.acov.to_numpy() if found.acov is not None else np.zeros((0, 0))
+    statistics = OrdinalStatistics(
+        statistics=np.concatenate([*found.thresholds.values(), R[first, second]]),
+        gamma=covariance * found.n_persons,
+        warnings=found.warnings,
+    )
+    return found.n_persons, R, statistics
+
+
+def _some_ordered(
+    items: tuple[str, ...], ordered: frozenset[str], values: Array, *, pairwise: bool
+) -> tuple[int, Array, OrdinalStatistics]:
+    """Return persons, covariances and statistics where some items are measurements."""
+    found = mixed_moments(
+        values,
+        np.array([item in ordered for item in items]),
+        items=items,
+        missing="pairwise" if pairwise else "listwise",
+    )
+    gamma = found.gamma if found.gamma is not None else np.zeros((0, 0))
+    statistics = OrdinalStatistics(statistics=found.statistics, gamma=gamma, warnings=found.warnings)
+    return found.n_persons, found.covariance, statistics
+
+
 def thresholds_in(frame: Frame, ordered: frozenset[str]) -> Mapping[str, int]:
     """Return how many thresholds each ordered item has: one less than the codes that anybody gave."""
-    values = np.concatenate(frame.values)
+    values = np.concatenate(frame.answers)
     found = {}
     for place, item in enumerate(frame.items):
         if item in ordered:
@@ -318,11 +348,13 @@ def _refuse_singular(frame: Frame, number: int, S: Array) -> None:
     )
 
 
-def _refuse_empty(frame: Frame) -> None:
+def _refuse_empty(frame: Frame, ordered: frozenset[str]) -> None:
     """Refuse a code that one group gave and another did not: thresholds could not be compared."""
     problems = []
     for place, item in enumerate(frame.items):
-        given = [set(np.unique(values[:, place][~np.isnan(values[:, place])]).tolist()) for values in frame.values]
+        if item not in ordered:
+            continue
+        given = [set(np.unique(values[:, place][~np.isnan(values[:, place])]).tolist()) for values in frame.answers]
         every = set().union(*given)
         for label, codes in zip(frame.groups, given, strict=True):
             lacking = sorted(every - codes)
@@ -330,11 +362,33 @@ def _refuse_empty(frame: Frame) -> None:
                 problems.append(
                     Problem(
                         code=Code.STA_EMPTY_IN_GROUP,
-                        what=f"Nobody in the group {label} gave a code that other groups gave.",
+                        what=f"Nobody in {label} gave a code that others gave, so that thresholds cannot be compared.",
                         item=item,
                         got=", ".join(f"{code:g}" for code in lacking),
-                        fix="Join the code with its neighbour in all groups, or leave the item or the group out.",
+                        fix="Join the code with its neighbour everywhere, or leave the item or the group out.",
                     )
                 )
     if problems:
         raise StatisticsError(problems)
+
+
+def refuse_uneven_codes(frame: Frame, ordered: Sequence[str], suffixes: Sequence[str]) -> None:
+    """Refuse an ordered item with a code that was given at one occasion and not at another.
+
+    Raises
+    ------
+    StatisticsError
+        STA_EMPTY_IN_GROUP.
+    """
+    for item in ordered:
+        columns = [frame.answers[0][:, frame.items.index(item + suffix)][:, None] for suffix in suffixes]
+        part = Frame(
+            items=(item,),
+            groups=tuple(suffixes),
+            answers=tuple(columns),
+            clusters=None,
+            n_clusters=0,
+            rows=frame.rows,
+            n_dropped=0,
+        )
+        _refuse_empty(part, frozenset({item}))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     GroupMatrices,
@@ -22,6 +22,8 @@ from toolkit.psychometrics.cfa._matrices import (
     mean_slopes,
 )
 from toolkit.psychometrics.cfa.casewise import (
+    cluster_corrections,
+    cluster_sums,
     saturated_information,
     saturated_scores,
     vech,
@@ -47,7 +49,6 @@ UNAVAILABLE = RobustBasis(model=ChiSquare(value=NAN, df=0), baseline=ChiSquare(v
 def categorical_basis(
     compiled: Compiled,
     samples: Sequence[GroupSample],
-    weights: Sequence[Array],
     parts: LeastSquaresParts,
     x: Array,
     df: int,
@@ -91,7 +92,8 @@ def categorical_basis(
         D, WD = parts.slopes[number][-r:], parts.weighted[number][-r:]
         GWD, VD = gamma @ WD, V @ D
         trace += float((V * gamma).sum()) - 2.0 * float(share[number]) * float(((GWD.T @ VD) * C.T).sum())
-        base_trace += float(np.trace(gamma))
+        # As lavaan does; with one group the share is 1.
+        base_trace += float(np.trace(gamma)) / float(share[number])
         DVD += share[number] * D.T @ VD
         DWGWD += share[number] * WD.T @ GWD
     trace += float(((C @ DVD) * (C @ DWGWD).T).sum())
@@ -120,7 +122,10 @@ def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Arra
     data. Psychological Methods, 28, 263-283. https://doi.org/10.1037/met0000445
     """
     share = shares(samples)
-    of_moments = [_information_of_moments(sample, robust=robust) for sample in samples]
+    of_moments = [
+        _information_of_moments(sample, float(correction), robust=robust)
+        for sample, correction in zip(samples, cluster_corrections(samples), strict=True)
+    ]
     slopes = [_moment_slopes(group, implied(group, x)) for group in compiled.groups]
     value = base_value = base_trace = 0.0
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
@@ -163,20 +168,18 @@ def _baseline_slopes(p: int) -> Array:
     return slopes
 
 
-def _information_of_moments(sample: GroupSample, *, robust: bool) -> tuple[Array, Array, Array]:
+def _information_of_moments(sample: GroupSample, correction: float, *, robust: bool) -> tuple[Array, Array, Array]:
     """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
     Wm = saturated_information(sample)
     Wc = saturated_information(replace(sample, patterns=()))
-    inverse = np.linalg.inv(Wm)
+    bread = inverse(Wm)
     if not robust:
-        return Wm, Wc, inverse
-    s = saturated_scores(sample)
-    return Wm, Wc, inverse @ (s.T @ s / sample.n) @ inverse
+        return Wm, Wc, bread
+    s = cluster_sums(saturated_scores(sample), sample.clusters)
+    return Wm, Wc, bread @ (correction * s.T @ s / sample.n) @ bread
 
 
-def _incomplete_trace(
-    of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]
-) -> float:
+def _incomplete_trace(of_moments: Sequence[tuple[Array, Array, Array]], share: Array, slopes: Sequence[Array]) -> float:
     """Return the expected value of the complete-data statistic under the model: ``tr(Wc R Gamma R')``.
 
     ``R = I - D (D' Wm D)^-1 D' Wm`` with slopes D takes away what the model explains.
@@ -190,6 +193,6 @@ def _incomplete_trace(
         left += f * D.T @ (Wc @ D)
         right += f * WD.T @ GWD
         E += f * D.T @ WD
-    inverse = np.linalg.inv(E)
-    total -= 2.0 * float((mixed * inverse).sum())
-    return total + float(((inverse @ left) * (inverse @ right).T).sum())
+    bread = inverse(E)
+    total -= 2.0 * float((mixed * bread).sum())
+    return total + float(((bread @ left) * (bread @ right).T).sum())

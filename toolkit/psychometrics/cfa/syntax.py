@@ -202,7 +202,7 @@ def _terms(statement: Statement, variables: set[str]) -> Iterator[str]:
     said = statement.modifiers
     values = ["NA" if one.free else "" if one.fixed is None else repr(one.fixed).removesuffix(".0") for one in said]
     starts = ["NA" if one.start is None else repr(one.start).removesuffix(".0") for one in said]
-    labels = [_label(one.label, variables) if one.label else "" for one in said]
+    labels = _labels_as_written([one.label for one in said], variables)
     written = False
     if any(values):
         yield f"{_one_or_many(values)}*{variable}"
@@ -222,11 +222,11 @@ def _one_or_many(values: list[str]) -> str:
     return values[0] if len(values) == 1 else f"c({', '.join(value or _EMPTY_QUOTES for value in values)})"
 
 
-def _label(label: str, variables: set[str]) -> str:
-    """Write a label, in quotes where it would be read as something else without."""
-    if label not in variables and label not in RESERVED and is_name(label):
-        return label
-    return f"'{label}'" if '"' in label else f'"{label}"'
+def _labels_as_written(labels: list[str], variables: set[str]) -> list[str]:
+    """Write labels, in quotes where one of them would be read as something else without."""
+    if all(label not in variables and label not in RESERVED and is_name(label) for label in labels):
+        return labels
+    return [label and (f"'{label}'" if '"' in label else f'"{label}"') for label in labels]
 
 
 # What is said of one parameter
