@@ -149,8 +149,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, pd.Series | Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        public = [field.name for field in fields(value) if not field.name.startswith("_")]
-        return {name: _plain(getattr(value, name)) for name in public}
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return [_plain(entry) for entry in value]
 
 

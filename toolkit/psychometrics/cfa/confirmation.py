@@ -416,7 +416,7 @@ def _ordinal_indices(
     independent = s_c.copy()
     independent[s_c.size - p * (p - 1) // 2 :] = 0.0
     return (
-        LeastSquares(inner.compiled, (held,), (W,)).value(inner.x),
+        float(LeastSquares(inner.compiled, (held,), (W,)).value_of_groups(inner.x)[0]),
         float(W @ (s_v - s_c) ** 2),
         float(W @ (s_v - independent) ** 2),
     )

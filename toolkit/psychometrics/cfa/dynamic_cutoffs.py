@@ -171,7 +171,7 @@ def dynamic_fit_cutoffs(
 
     ML: covariance matrices are drawn from the Wishart distribution. MLR: normal answers, robust CFI and RMSEA. Rating
     scales: normal variables cut at the observed proportions; fitted as measurements, by the same estimator, this is the
-    rule of McNeish (2023), which takes the standardised solution as that of the variables behind the answers, so that
+    rule of McNeish (2024), which takes the standardised solution as that of the variables behind the answers, so that
     the correlations of the cut answers are somewhat lower than the observed ones. Ordered items: scaled CFI and RMSEA
     for WLSMV and ULSMV. Batches run through joblib: inside ``joblib.parallel_config`` they use its backend and workers.
 
@@ -184,8 +184,14 @@ def dynamic_fit_cutoffs(
     McNeish, D., & Wolf, M. G. (2023). Dynamic fit index cutoffs for confirmatory factor analysis models. Psychological
     Methods, 28, 61-88. https://doi.org/10.1037/met0000425
 
-    McNeish, D. (2023). Dynamic fit index cutoffs for factor analysis with Likert, ordinal, or binary responses.
-    Multivariate Behavioral Research, 58. https://doi.org/10.1080/00273171.2023.2281720
+    McNeish, D., & Wolf, M. G. (2023). Dynamic fit index cutoffs for one-factor models. Behavior Research Methods, 55,
+    1157-1174. https://doi.org/10.3758/s13428-022-01847-y
+
+    McNeish, D. (2023). Dynamic fit index cutoffs for categorical factor analysis with Likert-type, ordinal, or binary
+    responses. American Psychologist, 78, 1061-1075. https://doi.org/10.1037/amp0001213
+
+    McNeish, D. (2024). Dynamic fit index cutoffs for treating Likert items as continuous. Psychological Methods.
+    https://doi.org/10.1037/met0000683
 
     Examples
     --------
@@ -240,7 +246,7 @@ def _study_of_result(result: CfaResult, n_persons: int | None, ordinal: bool | N
     at = implied(fit.compiled.groups[0], fit.x)
     sd = np.sqrt(np.diag(at.Sigma))
     of_factor = np.sqrt(np.diag(at.V))
-    matrices = dict(at.values)
+    matrices = at.matrices
     Theta = matrices["Theta"] / np.outer(sd, sd)
     off = Theta - np.diag(np.diag(Theta))
     standardized = StandardizedModel(
@@ -270,10 +276,10 @@ def _study_of_result(result: CfaResult, n_persons: int | None, ordinal: bool | N
     elif fit.estimator == "MLR":
         suffix = ".robust"
         refit = robust_refit(fit.compiled, n, at.mu, sd, thresholds)
-        method = f"MLR, {'rating scales cut at the observed thresholds (McNeish, 2023)' if cut else 'normal answers'}"
+        method = f"MLR, {'rating scales cut at the observed thresholds (McNeish, 2024)' if cut else 'normal answers'}"
     else:
         refit = normal_refit(fit.compiled, fit.x, n, at.mu, sd, thresholds)
-        method = f"ML, {'rating scales cut at the observed thresholds (McNeish, 2023)' if cut else 'Wishart matrices'}"
+        method = f"ML, {'rating scales cut at the observed thresholds (McNeish, 2024)' if cut else 'Wishart matrices'}"
     names = {"srmr": "srmr", "rmsea": f"rmsea{suffix}", "cfi": f"cfi{suffix}"}
     return _Study(
         model=standardized,

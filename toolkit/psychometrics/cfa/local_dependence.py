@@ -270,7 +270,7 @@ def residual_tests(fit: FittedModel) -> list[tuple[Array, Array]]:
         _Moments.of(fit, number, implied(group, fit.x), sample)
         for number, (group, sample) in enumerate(zip(fit.compiled.groups, fit.samples, strict=True))
     ]
-    share = np.array([sample.n for sample in fit.samples]) / fit.n
+    share = fit.problem.share
     Delta = np.vstack([part.slopes for part in parts])
     W = linalg.block_diag(*[s * part.weight for s, part in zip(share, parts, strict=True)])
     V = linalg.block_diag(*[part.gamma / sample.n for part, sample in zip(parts, fit.samples, strict=True)])
@@ -322,8 +322,7 @@ class _Moments:
         group = fit.compiled.groups[number]
         if fit.parts is not None and sample.ordinal is not None:
             statistics, slopes = scaled_statistics(group, at)
-            last = at.mu.size * (at.mu.size - 1) // 2
-            J = np.hstack([np.zeros((last, slopes.shape[0] - last)), np.eye(last)])
+            J, places = _statistic_slopes(sample.S, np.flatnonzero(~group.ordered), slopes.shape[0])
             return cls(
                 away=sample.ordinal.statistics - statistics,
                 slopes=slopes,
@@ -331,7 +330,7 @@ class _Moments:
                 score_weight=np.diag(fit.weights[number]),
                 gamma=sample.ordinal.gamma,
                 correlation_slopes=J,
-                pair_places=np.arange(slopes.shape[0] - last, slopes.shape[0]),
+                pair_places=places,
             )
         means = fit.compiled.model.mean_structure
         p = at.mu.size
@@ -389,3 +388,19 @@ def _pair_slopes(S: Array, *, n_means: int) -> tuple[Array, Counts]:
     slopes[row, where[first, first]] = -0.5 * rho / variance[first]
     slopes[row, where[second, second]] = -0.5 * rho / variance[second]
     return slopes, where[first, second]
+
+
+def _statistic_slopes(S: Array, continuous: Counts, n_statistics: int) -> tuple[Array, Counts]:
+    """Return the same for the statistics of least squares: levels, variances of continuous items, covariances."""
+    p = S.shape[0]
+    first, second = np.triu_indices(p, 1)
+    places = np.arange(n_statistics - first.size, n_statistics)
+    variance = np.diag(S)
+    size = np.sqrt(variance[first] * variance[second])
+    rho = S[first, second] / size
+    slopes = np.zeros((first.size, n_statistics))
+    slopes[np.arange(first.size), places] = 1.0 / size
+    for number, item in enumerate(continuous):
+        mine = (first == item) | (second == item)
+        slopes[mine, places[0] - continuous.size + number] = -0.5 * rho[mine] / variance[item]
+    return slopes, places

@@ -102,14 +102,14 @@ def ordinal_refit(use: Compiled, estimator: Estimator, x: Array, n: int, cuts: C
             frame = Frame(
                 items=use.model.items,
                 groups=("",),
-                values=(values,),
+                answers=(values,),
                 clusters=None,
                 n_clusters=0,
                 rows=(np.arange(n),),
                 n_dropped=0,
             )
             try:
-                samples = ordinal_samples(frame, pairwise=False)
+                samples = ordinal_samples(frame, use.model.ordered, pairwise=False)
             except StatisticsError:
                 return NO_FIT
             n_cuts = [np.unique(column).size - 1 for column in values.T]
@@ -194,7 +194,7 @@ def _ordinal_fit(
     if not solution.converged:
         return NO_FIT
     n = sample.n - 1
-    T, df, p = n * solution.value, gamma.shape[0] - use.q, sample.mean.size
+    T, df, p = sample.n * solution.value, gamma.shape[0] - use.q, sample.mean.size
     baseline = least_squares_baseline(samples, weights, gamma.shape[0] - p * (p - 1) // 2)
     T_b = baseline.value
     if estimator != "DWLS":

@@ -184,7 +184,7 @@ def test_the_cut_off_of_rmsea_is_that_of_the_chi_square_distribution(planned: pm
 def test_more_severe_levels_have_worse_cut_offs(fitted: CfaResult) -> None:
     found = pm.dynamic_fit_cutoffs(fitted, n_replications=200, rng=1)
     assert found.ordinal
-    assert "McNeish, 2023" in found.method
+    assert "McNeish, 2024" in found.method
     table = found.cutoffs.pivot_table(index="level", columns="measure", values="cutoff")
     assert table.loc[[0, 2, 3], "srmr"].is_monotonic_increasing
     assert table.loc[[0, 2, 3], "cfi"].is_monotonic_decreasing
