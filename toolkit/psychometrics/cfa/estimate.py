@@ -96,7 +96,6 @@ def minimum(problem: Discrepancy, start: Array) -> Solution:
         size = max(1.0, abs(value))
         if abs(decrement) <= _DECREMENT * size or unjudged == _MOST_UNJUDGED:
             return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
-        moved: Array | None
         if abs(decrement) <= _ROUNDING * size:
             moved, moved_value = x + direction, problem.value(x + direction)
             unjudged += 1
