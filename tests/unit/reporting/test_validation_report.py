@@ -99,7 +99,7 @@ def test_the_page_has_language_headings_captions_and_scopes(page: str, outline: 
 
 def test_every_chart_has_words_and_a_table(run: ValidationRun, outline: Outline, page: str, folder: Path) -> None:
     pictures = [attributes for _, attributes in outline.tags if attributes.get("role") == "img"]
-    assert len(pictures) == page.count("<figure>") == 6 + 5
+    assert len(pictures) == page.count("<figure>") == 6 + 5 + 3
     assert all(len(str(attributes["aria-label"])) > 40 for attributes in pictures)
     for name in ("distribution", "reliability", "item_analysis", "scores", "eigenvalues", "loadings"):
         assert (folder / "tables" / f"{name}.csv").is_file()
