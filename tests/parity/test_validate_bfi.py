@@ -104,7 +104,7 @@ def test_every_number_of_the_command_agrees_with_r(
     n += compare("command: eigenvalues", eigenvalues, bfi_reference["eigenvalues"], tolerance=CLOSED)
     n += _factor_analysis(results, bfi_reference, items, compare)
     assert n == 416
-    assert _confirmed(results["confirmation"], bfi_reference, compare) == (470 if ordered else 282)
+    assert _confirmed(results["confirmation"], bfi_reference, compare) == (493 if ordered else 282)
 
 
 def _confirmed(found: dict[str, Any], reference: dict[str, Any], compare: Compare) -> int:
