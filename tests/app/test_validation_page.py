@@ -112,6 +112,8 @@ def test_a_file_becomes_a_report_and_the_second_run_is_the_stored_one(services: 
     with zipfile.ZipFile(io.BytesIO(validation._zipped(report.files))) as archive:
         assert {f"tables/{name}.csv" for name in ("items", "loadings", "reliability")} <= set(archive.namelist())
         assert archive.read("tables/items.csv").decode() == report.files["tables/items.csv"]
+    fit = report.results["confirmation"]["result"]["fit"]
+    assert f"CFI {fit['cfi.robust']:.3f}, RMSEA {fit['rmsea.robust']:.3f}" in text
     # Report, numbers and all tables; the path diagram; and every table of the confirmatory model.
     assert len(app.get("download_button")) == 3 + 1 + 9
     page = report.confirmation["en"]
@@ -146,6 +148,8 @@ def test_the_choices_of_the_confirmatory_model_reach_the_run(services: wiring.Se
     assert set(report.confirmation["nb"].figures) == {"cfa-path", "invariance-ladder"}
     text = page_text(app)
     assert words.words("nb")["validation_groups"] in text
+    verdict = report.results["confirmation"]["invariance"]["verdict"]
+    assert words.words("nb")[f"validation_verdict_{verdict}"] in text
     assert "den halvdelen, trukket med startverdien" in " ".join(one.value for one in app.text)
 
 
