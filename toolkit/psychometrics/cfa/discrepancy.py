@@ -209,6 +209,30 @@ class FullInformation:
         ]
         return np.asarray(sum(parts[1:], parts[0]))
 
+    def information_as_answered(self, x: Array) -> Array:
+        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            total += share / sample.n * pattern_information(group, at, sample.patterns)
+        return total
+
+
+def pattern_information(group: GroupMatrices, at: Implied, patterns: Sequence[Pattern]) -> Array:
+    """Return the expected information of all persons of the patterns about x, shape (q, q)."""
+    slopes, place = covariance_slopes(group, at)
+    dmu, mean_place = mean_slopes(group, at)
+    total = np.zeros((group.q, group.q))
+    for pattern in patterns:
+        C = np.linalg.cholesky(at.Sigma[np.ix_(pattern.seen, pattern.seen)])
+        root = linalg.solve_triangular(C, np.eye(pattern.seen.size), lower=True, check_finite=False)
+        both = root @ slopes[:, pattern.seen[:, None], pattern.seen] @ root.T
+        flat = both.reshape(slopes.shape[0], -1)
+        np.add.at(total, (place[:, None], place[None, :]), 0.5 * pattern.n * flat @ flat.T)
+        scaled = dmu[:, pattern.seen] @ root.T
+        np.add.at(total, (mean_place[:, None], mean_place[None, :]), pattern.n * scaled @ scaled.T)
+    return total
+
 
 def pattern_value(patterns: Sequence[Pattern], mu: Array, Sigma: Array) -> float:
     """Return minus twice the log likelihood of all patterns; infinite where Sigma is not positive definite."""

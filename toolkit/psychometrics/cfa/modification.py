@@ -55,7 +55,9 @@ def score_tests(fit: FittedModel, candidates: Sequence[Parameter]) -> tuple[Arra
     problem = _problem(fit, use)
     # Slopes of the log likelihood of one person are minus half those of the discrepancy.
     score = -0.5 * np.asarray(problem.gradient(x))[q:]
-    information = problem.information(x)
+    information = (
+        problem.information_as_answered(x) if isinstance(problem, FullInformation) else problem.information(x)
+    )
     mixed = information[:q, q:]
     left = np.diag(information)[q:] - np.einsum("ij,ij->j", mixed, np.linalg.solve(information[:q, :q], mixed))
     known = left > _SMALLEST_INFORMATION * np.maximum(1.0, np.diag(information)[q:])
