@@ -36,7 +36,18 @@ BOUNDARIES = {
 }
 """The edges: the only modules that may catch every exception, once each, and then log it."""
 SCIENTIFIC = {
-    *("numpy", "scipy", "pandas", "statsmodels", "pingouin", "factor_analyzer", "sklearn", "joblib", "numba", "threadpoolctl"),
+    *(
+        "numpy",
+        "scipy",
+        "pandas",
+        "statsmodels",
+        "pingouin",
+        "factor_analyzer",
+        "sklearn",
+        "joblib",
+        "numba",
+        "threadpoolctl",
+    ),
 }
 NOT_PURE = {"pathlib", "logging", "os", "io", "socket", "sqlite3", "subprocess", "shutil", "tempfile", "threading"}
 HEAVY = {

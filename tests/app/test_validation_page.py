@@ -103,6 +103,7 @@ def test_a_file_becomes_a_report_and_the_second_run_is_the_stored_one(services: 
         "Extracted: 6. Suggested by parallel analysis: 5.",
     ):
         assert words_of_the_page in text
+    assert "0.86 (interval 0.84 to 0.88); with units 0.84 to 0.88; ICC(1) 0.02, design effect 1.91" in text
     assert EN["validation_synthetic"] in [note.value for note in app.info]
     key = run_of(app)
     assert f"{staff.REPORTS}/{key}" in text

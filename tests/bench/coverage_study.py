@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "build" / "coverage"
-MODULES = ("coverage_of_reliability", "coverage_efa", "retention_hit_rates")
+MODULES = ("coverage_of_reliability", "coverage_of_clusters", "coverage_efa", "retention_hit_rates")
 KEPT_EVERY = 25
 """Replications between two writes of the file."""
 

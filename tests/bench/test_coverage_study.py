@@ -70,6 +70,17 @@ def test_the_studies_of_reliability_are_whole(monkeypatch: pytest.MonkeyPatch) -
         assert ("categorical omega, delta" in hits) == (study.design[0] != "normal")
 
 
+def test_the_studies_of_persons_in_units_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    found = import_module("coverage_of_clusters").studies()
+    assert len({study.name for study in found}) == len(found) == 11
+    for study in (found[0], found[6], found[7]):
+        hits = study.replicate(np.random.default_rng(1))
+        assert list(hits) == [
+            *("alpha, Feldt", "alpha, units", "omega (ML), delta", "omega (ML), units", "ICC(1) of the score"),
+        ]
+
+
 def test_the_command_runs_what_is_asked_and_writes_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,12 @@ def validate(
     level: Annotated[float, typer.Option(min=0.5, max=0.999, help="Confidence level of the intervals.")] = (
         _DEFAULT.level
     ),
+    wave: Annotated[
+        str | None, typer.Option(help="Wave to use, as the column 'wave' names it; the latest otherwise.")
+    ] = None,
+    all_waves: Annotated[
+        bool, typer.Option("--all-waves", help="Take all waves together; refused where a respondent is in several.")
+    ] = False,
     language: Annotated[str | None, typer.Option(help="Language of the item texts in the report.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds other files too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write what was done as JSON.")] = False,
@@ -76,6 +82,8 @@ def validate(
         n_datasets=datasets,
         seed=seed,
         level=level,
+        wave=wave,
+        all_waves=all_waves,
     )
     # Before numpy is loaded: on matrices of some dozen items, more threads cost more than they give.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -119,7 +127,12 @@ def _validated(
 
         spoken = report_language(instrument, language)
         frame = read_responses(
-            responses, instrument, id_column=id_column, rename=renamed, missing_codes=recoded or None
+            responses,
+            instrument,
+            id_column=id_column,
+            rename=renamed,
+            missing_codes=recoded or None,
+            several_waves=True,
         )
         from toolkit.reporting.drawing import warm_up
 
@@ -193,6 +206,7 @@ def _tell(
         done = {
             "instrument": run.instrument.name,
             "n_persons": run.data.n_persons,
+            "wave": run.data.wave,
             "content_sha256": run.to_dict()["content_sha256"],
             "files": [str(path) for path in written],
             "ignored_columns": list(ignored),
@@ -204,10 +218,19 @@ def _tell(
     if ignored:
         messages().print(f"Columns that were not used: {', '.join(ignored)}.", soft_wrap=True)
     console = output()
+    of_wave = "" if run.data.wave is None or len(run.data.waves) < 2 else f" of the wave '{run.data.wave}'"
     console.print(
-        f"Validated {run.instrument.name} on {run.data.n_persons} respondents in {sum(run.seconds.values()):.1f} s.",
+        f"Validated {run.instrument.name} on {run.data.n_persons} respondents{of_wave} in "
+        f"{sum(run.seconds.values()):.1f} s.",
         soft_wrap=True,
+        markup=False,
     )
+    if run.units is not None and run.units.scales:
+        effects = [effect.design_effect for effect in run.units.scales.values()]
+        console.print(
+            f"Units:   {run.units.n_units}; design effects of the scores {min(effects):.2f} to {max(effects):.2f}",
+            soft_wrap=True,
+        )
     console.print(f"Report:  {written[0]}", soft_wrap=True)
     console.print(f"Numbers: {written[1]}", soft_wrap=True)
     console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)

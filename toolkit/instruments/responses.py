@@ -48,6 +48,7 @@ def read_frame(
     missing_codes: MissingCodes | None = None,
     file: str | None = None,
     is_part: bool = False,
+    several_waves: bool = False,
 ) -> pd.DataFrame:
     """Check a frame of text against an instrument and return the response frame.
 
@@ -70,6 +71,8 @@ def read_frame(
         The file, for the messages.
     is_part : bool
         Whether this is one part of a file, in which nobody may have answered.
+    several_waves : bool
+        Whether a respondent may have one row in each ``wave``. The ids are then unique in each wave only.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def read_frame(
     named = check.renamed(rename or {}, id_column)
     recoded = check.missing(missing_codes if missing_codes is not None else {})
     check.columns(named)
-    ids = check.respondents(named)
+    ids = check.respondents(named, several_waves=several_waves)
     check.versions(named)
     items = {code: check.answers(code, named[code], recoded) for code in instrument.item_codes if code in named}
     check.refuse()
@@ -250,19 +253,21 @@ class _Check:
             self.add(Code.RSP_UNKNOWN_COLUMN, what, fix, row=1, column=name)
         self.ignored = tuple(ignored)
 
-    def respondents(self, named: Mapping[str, pd.Series[str]]) -> list[str]:
+    def respondents(self, named: Mapping[str, pd.Series[str]], *, several_waves: bool) -> list[str]:
         """Return the respondent ids, and tell the empty and repeated ones."""
         if RESPONDENT not in named:
             return [f"row {row}" for row in self.rows]
         column = str(named[RESPONDENT].name)
         ids = [value.strip() for value in _text(named[RESPONDENT])]
-        first: dict[str, int] = {}
-        for value, row in zip(ids, self.rows, strict=True):
+        by_wave = several_waves and "wave" in named
+        waves = [value.strip() for value in _text(named["wave"])] if by_wave else [""] * len(ids)
+        first: dict[tuple[str, str], int] = {}
+        for value, wave, row in zip(ids, waves, self.rows, strict=True):
             if not value:
                 what, fix = "The respondent id is empty.", "Give each respondent an id, or leave the column out."
                 self.add(Code.RSP_RESPONDENT_EMPTY, what, fix, row=int(row), column=column)
-            elif first.setdefault(value, int(row)) != row:
-                what = f"The respondent id was used in row {first[value]} already."
+            elif first.setdefault((value, wave), int(row)) != row:
+                what = f"The respondent id was used in row {first[value, wave]} already."
                 fix = "Keep one of the rows, or correct the id."
                 self.add(Code.RSP_RESPONDENT_TWICE, what, fix, row=int(row), column=column, got=value)
         return ids

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.psychometrics._counts import ResponseCounts
     from toolkit.psychometrics._result import Estimate, Interval
+    from toolkit.psychometrics.agreement.design_effects import DesignEffectsResult, design_effects
     from toolkit.psychometrics.agreement.intraclass import IntraclassResult, intraclass_correlation
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
     from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
+    from toolkit.psychometrics.cfa.two_level import TwoLevelCfaResult, two_level_cfa
     from toolkit.psychometrics.correlation import CorrelationResult, pearson_correlation, spearman_correlation
     from toolkit.psychometrics.counting import count_responses
     from toolkit.psychometrics.factors.bootstrap import EfaBootstrapResult
@@ -62,6 +64,7 @@ __all__ = [
     "CfaResult",
     "ComparisonDataResult",
     "CorrelationResult",
+    "DesignEffectsResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
@@ -93,6 +96,7 @@ __all__ = [
     "ResponseCounts",
     "RetentionResult",
     "SplitHalfResult",
+    "TwoLevelCfaResult",
     "WithinGroupResult",
     "bartlett_sphericity",
     "careless_responding",
@@ -102,6 +106,7 @@ __all__ = [
     "count_responses",
     "cronbach_alpha",
     "describe_items",
+    "design_effects",
     "efa",
     "empirical_kaiser_criterion",
     "greatest_lower_bound",
@@ -128,6 +133,7 @@ __all__ = [
     "spearman_correlation",
     "split_half",
     "tucker_congruence",
+    "two_level_cfa",
     "weighted_kappa",
     "within_group_agreement",
 ]
@@ -156,6 +162,10 @@ _HOMES = {
         "ReliableChangeResult",
         "reliable_change",
     ),
+    "agreement.design_effects": (
+        "DesignEffectsResult",
+        "design_effects",
+    ),
     "agreement.intraclass": (
         "IntraclassResult",
         "intraclass_correlation",
@@ -172,6 +182,7 @@ _HOMES = {
         "WithinGroupResult",
         "within_group_agreement",
     ),
+    "cfa.two_level": ("TwoLevelCfaResult", "two_level_cfa"),
     "screening": (
         "CarelessRespondingResult",
         "careless_responding",

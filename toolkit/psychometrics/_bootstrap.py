@@ -58,16 +58,21 @@ def answers_behind(found: Moments) -> Array:
         STA_NEEDS_ANSWERS.
     """
     if isinstance(found.responses, PairTables):
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_NEEDS_ANSWERS,
-                what="The bootstrap draws persons, and counts of pairs do not hold them.",
-                got="counts of pairs",
-                allowed="a DataFrame of persons x items",
-                fix="Give the answers themselves, or ask for another interval.",
-            )
-        )
+        raise needs_answers("The bootstrap draws persons")
     return found.responses.codes
+
+
+def needs_answers(why: str) -> StatisticsError:
+    """Return the error that counts of pairs do not suffice."""
+    return StatisticsError(
+        Problem(
+            code=Code.STA_NEEDS_ANSWERS,
+            what=f"{why}, and counts of pairs do not hold them.",
+            got="counts of pairs",
+            allowed="a DataFrame of persons x items",
+            fix="Give the answers themselves, or ask for another interval.",
+        )
+    )
 
 
 def correlations_of(covariance: Array) -> Array:

@@ -313,6 +313,28 @@ def beside(df: pd.DataFrame, values: pd.Series | npt.ArrayLike, *, option: str) 
     return column.set_axis(df.index)
 
 
+def groups_beside(df: pd.DataFrame, groups: pd.Series | npt.ArrayLike, *, option: str, of: str) -> pd.Series:
+    """Return the group of each person with the index of the answers; ``of`` is the word for a group in messages.
+
+    Raises
+    ------
+    StatisticsError
+        STA_SHAPE_MISMATCH: the groups do not belong to the rows, or a person has none.
+    """
+    labels = beside(df, groups, option=option)
+    if labels.isna().any():
+        raise StatisticsError(
+            Problem(
+                code=Code.STA_SHAPE_MISMATCH,
+                what=f"A person has no {of}.",
+                got=f"{int(labels.isna().sum())} missing {of}s",
+                allowed=f"a {of} for every person",
+                fix=f"Give every person a {of}, or leave out the persons without one.",
+            )
+        )
+    return labels
+
+
 def refuse_strange_codes(item: str, given: Array, offered: Sequence[float]) -> None:
     """Refuse codes that an item does not offer.
 

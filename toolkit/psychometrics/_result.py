@@ -142,12 +142,17 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
+    if isinstance(value, Result):
+        return value.to_dict()
     if isinstance(value, pd.DataFrame):
-        return {str(row): _plain(cells) for row, cells in value.to_dict(orient="index").items()}
-    if isinstance(value, pd.Series):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, Mapping):
+        return {_key(row): _plain(cells) for row, cells in value.to_dict(orient="index").items()}
+    if isinstance(value, pd.Series | Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return [_plain(entry) for entry in value]
+
+
+def _key(row: object) -> str:
+    """Return a row's name as one text, also where it has several parts."""
+    return " ".join(str(part) for part in row) if isinstance(row, tuple) else str(row)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit.reporting.table import Table
+from toolkit.reporting.unit_tables import COLUMN_DECIMALS, COLUMN_HEADINGS, beside, scale_columns
 
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
@@ -62,15 +63,24 @@ def coefficient_tables(run: ValidationRun) -> Iterator[Table]:
     yield Table(
         name="coefficients",
         caption="Reliability coefficients with their intervals and formulas",
-        frame=pd.DataFrame(
-            [
-                {"scale": code, "coefficient": line.name, "of": _WORDS[line.name], **line.to_dict()}
-                for code, lines in found.items()
-                for line in lines
-            ]
+        frame=beside(
+            pd.DataFrame(
+                [
+                    {
+                        "scale": code,
+                        "coefficient": line.name,
+                        "of": _WORDS[line.name],
+                        **line.to_dict(),
+                        **scale_columns(run, code, has_interval=line.interval != "none"),
+                    }
+                    for code, lines in found.items()
+                    for line in lines
+                ]
+            ),
+            after="high",
         ),
-        headings={"of": "coefficient", "interval": "method of the interval", "n_persons": "n"},
-        decimals={"estimate": 3, "low": 3, "high": 3},
+        headings={"of": "coefficient", "interval": "method of the interval", "n_persons": "n", **COLUMN_HEADINGS},
+        decimals={"estimate": 3, "low": 3, "high": 3, **COLUMN_DECIMALS},
         hidden=("coefficient",),
         n_labels=3,
     )

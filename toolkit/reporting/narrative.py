@@ -10,7 +10,7 @@ from toolkit.reporting.table import shown
 from toolkit.reporting.tables import scale_name
 
 if TYPE_CHECKING:
-    from toolkit.psychometrics._result import Interval
+    from toolkit.psychometrics import AlphaResult, Interval, OmegaResult
     from toolkit.validation.ratings import Verdict
     from toolkit.validation.run import ValidationRun
 
@@ -139,6 +139,39 @@ def screening(run: ValidationRun) -> list[str]:
     ]
 
 
+def units(run: ValidationRun) -> list[str]:
+    """Say how much persons of one unit resemble each other, and what that does to intervals."""
+    found = run.units
+    if found is None:
+        return []
+    known = f"{_count(found.n_persons, 'respondent').capitalize()} work in {_count(found.n_units, 'unit')}"
+    without = "" if not found.n_persons_without else f"; {shown(found.n_persons_without)} name none"
+    told = [f"{known}{without}. Persons of one unit may resemble each other."]
+    if found.scales:
+        effects = list(found.scales.values())
+        icc1, design = [one.icc1 for one in effects], [one.design_effect for one in effects]
+        told.append(
+            f"ICC(1) of the scores is {_from_to(icc1)}: the share of the variance that lies between units. The design "
+            f"effect is {_from_to(design)}: so many times the variance of a mean score is what independent persons "
+            "would give, and an interval of a mean that ignores units is too short by its square root."
+        )
+    if run.data.smallest_group:
+        told.append(
+            f"Units with fewer than {run.data.smallest_group} persons behind a number are left out of its ICC(1) and "
+            "design effect, and count together as one unit in intervals with units."
+        )
+    told.append(
+        "The intervals in this report take persons as independent, but for those of alpha and omega that say 'with "
+        "units'. For alpha and omega the effect is often smaller than for a mean; their intervals with units show it."
+    )
+    return told
+
+
+def _from_to(values: Sequence[float]) -> str:
+    low, high = (f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in (min(values), max(values)))
+    return low if low == high else f"from {low} to {high}"
+
+
 def suitability(run: ValidationRun) -> list[str]:
     """Say whether the correlations are fit for factor analysis."""
     found = run.structure
@@ -222,10 +255,19 @@ def _persons(run: ValidationRun) -> list[str]:
     data = run.data
     empty = data.n_persons_without_answer
     without = f", {_count(empty, 'of them', plural='of them')} without any scored answer" if empty else ""
-    return [
+    told = [
         f"{_count(data.n_persons, 'respondent').capitalize()} answered "
         f"{_count(len(run.instrument.item_codes), 'item')} of {run.instrument.name}{without}."
     ]
+    if len(data.waves) > 1:
+        of = f"{len(data.waves)} waves in the answers"
+        told.append(
+            f"The {of} are taken together."
+            if data.wave is None
+            else f"They are the wave '{data.wave}'; the other{'s' if len(data.waves) > 2 else ''} of the {of} "
+            f"{'are' if len(data.waves) > 2 else 'is'} not used."
+        )
+    return told
 
 
 def _reliability(run: ValidationRun, language: str) -> list[str]:
@@ -234,10 +276,14 @@ def _reliability(run: ValidationRun, language: str) -> list[str]:
         if scale.alpha is None:
             continue
         omega = (
-            "" if scale.omega is None else f"; omega total {scale.omega.estimate:.2f} {_interval(scale.omega.interval)}"
+            ""
+            if scale.omega is None
+            else f"; omega total {scale.omega.estimate:.2f} {_interval(scale.omega.interval)}"
+            f"{_with_units(None if run.units is None else run.units.omega.get(code))}"
         )
         part = "" if scale.analysed == scale.items else f" ({len(scale.analysed)} of {len(scale.items)} items)"
         alpha = f"alpha {scale.alpha.estimate:.2f} {_interval(scale.alpha.interval)}"
+        alpha += _with_units(None if run.units is None else run.units.alpha.get(code))
         told.append(f"{scale_name(run, code, language)}{part}: {alpha}{omega}.")
     if told:
         first = next(scale for scale in run.scales.values() if scale.alpha is not None)
@@ -282,6 +328,10 @@ def _absent(run: ValidationRun) -> list[str]:
     if run.not_computed:
         told.append(f"{_count(len(run.not_computed), 'result').capitalize()} could not be computed; the notes say why.")
     return told
+
+
+def _with_units(result: AlphaResult | OmegaResult | None) -> str:
+    return "" if result is None else f", with units {_interval(result.interval)}"
 
 
 def _interval(interval: Interval) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from toolkit.reporting.table import Table
+from toolkit.reporting.unit_tables import COLUMN_DECIMALS, COLUMN_HEADINGS, beside, scale_columns
 
 if TYPE_CHECKING:
     from toolkit.validation.run import ValidationRun
@@ -63,20 +64,24 @@ def screening_tables(run: ValidationRun) -> Iterator[Table]:
     yield Table(
         name="screening_alpha",
         caption="Alpha with and without the flagged persons",
-        frame=pd.DataFrame(
-            [
-                {
-                    "scale": code,
-                    "alpha": everyone.estimate,
-                    "n_persons": everyone.n_persons,
-                    "alpha_without": without.estimate,
-                    "low_without": without.low,
-                    "high_without": without.high,
-                    "n_persons_without": without.n_persons,
-                    "difference": without.estimate - everyone.estimate,
-                }
-                for code, (everyone, without) in found.alpha.items()
-            ]
+        frame=beside(
+            pd.DataFrame(
+                [
+                    {
+                        "scale": code,
+                        "alpha": everyone.estimate,
+                        "n_persons": everyone.n_persons,
+                        "alpha_without": without.estimate,
+                        "low_without": without.low,
+                        "high_without": without.high,
+                        "n_persons_without": without.n_persons,
+                        "difference": without.estimate - everyone.estimate,
+                        **scale_columns(run, code),
+                    }
+                    for code, (everyone, without) in found.alpha.items()
+                ]
+            ),
+            after="high_without",
         ),
         headings={
             "n_persons": "n",
@@ -84,6 +89,10 @@ def screening_tables(run: ValidationRun) -> Iterator[Table]:
             "low_without": "low",
             "high_without": "high",
             "n_persons_without": "n without the flagged",
+            **COLUMN_HEADINGS,
         },
-        decimals=dict.fromkeys(("alpha", "alpha_without", "low_without", "high_without", "difference"), 3),
+        decimals={
+            **dict.fromkeys(("alpha", "alpha_without", "low_without", "high_without", "difference"), 3),
+            **COLUMN_DECIMALS,
+        },
     )

@@ -35,6 +35,9 @@ class Table:
         Words for the columns on the page; a column without one is shown by its name.
     decimals : mapping of str to int or None
         Decimals on the page; whole numbers have none. None is for numbers that were rounded to one decimal or none.
+    row_decimals : tuple of int
+        Decimals of each row instead of those of the columns, where each row is another kind of number; columns of
+        whole numbers have none.
     hidden : tuple of str
         Columns that only the CSV file has.
     n_labels : int
@@ -50,6 +53,7 @@ class Table:
     frame: pd.DataFrame
     headings: Mapping[str, str] = field(default_factory=dict)
     decimals: Mapping[str, int | None] = field(default_factory=dict)
+    row_decimals: tuple[int, ...] = ()
     hidden: tuple[str, ...] = ()
     n_labels: int = 1
     note: str = ""
@@ -68,10 +72,16 @@ class Table:
     def rows(self) -> list[list[str]]:
         """Cells of the page, as text."""
         columns = [self.frame[column].tolist() for column, _, _ in self.columns]
-        decimals = [self.decimals.get(column, 0) for column, _, _ in self.columns]
+        of_columns = [self.decimals.get(column, 0) for column, _, _ in self.columns]
+        cells = list(zip(*columns, strict=True))
+        whole = [pd.api.types.is_integer_dtype(self.frame[column]) for column, _, _ in self.columns]
+        decimals: list[list[int | None]] = [
+            [0 if is_whole else places for is_whole in whole] for places in self.row_decimals
+        ]
+        decimals = decimals or [of_columns] * len(cells)
         return [
-            [shown(value, places, self.language) for value, places in zip(row, decimals, strict=True)]
-            for row in zip(*columns, strict=True)
+            [shown(value, places, self.language) for value, places in zip(row, of_row, strict=True)]
+            for row, of_row in zip(cells, decimals, strict=True)
         ]
 
     def to_csv(self) -> str:

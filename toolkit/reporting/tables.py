@@ -11,8 +11,17 @@ import pandas as pd
 from toolkit.reporting.coefficient_tables import coefficient_tables
 from toolkit.reporting.screening_tables import screening_tables
 from toolkit.reporting.table import Table, shown
+from toolkit.reporting.unit_tables import (
+    COLUMN_DECIMALS,
+    COLUMN_HEADINGS,
+    beside,
+    item_columns,
+    scale_columns,
+    unit_tables,
+)
 
 if TYPE_CHECKING:
+    from toolkit.psychometrics import AlphaResult, OmegaResult
     from toolkit.validation.run import ValidationRun
 
 
@@ -31,6 +40,7 @@ def validation_tables(run: ValidationRun, *, language: str) -> dict[str, Table]:
         _distribution(run),
         _missing(run),
         _reliability(run, language),
+        *unit_tables(run, {code: scale_name(run, code, language) for code in run.scales}),
         *coefficient_tables(run),
         _sensitivity(run),
         *screening_tables(run),
@@ -110,9 +120,14 @@ def _missing(run: ValidationRun) -> Table:
 
 def _reliability(run: ValidationRun, language: str) -> Table:
     rows: list[dict[str, object]] = []
+    units = run.units
     for code, scale in run.scales.items():
-        for coefficient, result in (("alpha", scale.alpha), ("omega total", scale.omega)):
+        for coefficient, result, by_unit in (
+            ("alpha", scale.alpha, None if units is None else units.alpha.get(code)),
+            ("omega total", scale.omega, None if units is None else units.omega.get(code)),
+        ):
             if result is not None:
+                with_units = {} if units is None else _limits_with_units(by_unit)
                 rows.append(
                     {
                         "scale": code,
@@ -128,17 +143,47 @@ def _reliability(run: ValidationRun, language: str) -> Table:
                         "n_smallest_pair": scale.alpha.n_smallest_pair if scale.alpha else None,
                         "mean_inter_item_correlation": scale.alpha.mean_inter_item_correlation if scale.alpha else None,
                         "method": result.method,
+                        **scale_columns(run, code),
+                        **with_units,
                     }
                 )
     return Table(
         name="reliability",
         caption="Reliability of each scale with its interval",
-        frame=pd.DataFrame(rows),
-        headings={"n_smallest_pair": "n behind the interval", "mean_inter_item_correlation": "mean item correlation"},
-        decimals={"estimate": 3, "low": 3, "high": 3, "level": 2, "mean_inter_item_correlation": 2},
-        hidden=("level", "interval_method", "method"),
+        frame=beside(pd.DataFrame(rows), after="high"),
+        headings={
+            "n_smallest_pair": "n behind the interval",
+            "mean_inter_item_correlation": "mean item correlation",
+            "low_with_units": "low with units",
+            "high_with_units": "high with units",
+            **COLUMN_HEADINGS,
+        },
+        decimals={
+            **dict.fromkeys(("estimate", "low", "high", "low_with_units", "high_with_units"), 3),
+            **dict.fromkeys(("level", "mean_inter_item_correlation"), 2),
+            **COLUMN_DECIMALS,
+        },
+        hidden=("level", "interval_method", "method", "interval_method_with_units"),
         n_labels=3,
+        note="" if units is None else _UNITS_NOTE,
     )
+
+
+_UNITS_NOTE = (
+    "ICC(1) and design effect are those of the scale's score by unit. The design effect says how many times the "
+    "variance of a mean score is what independent persons would give. Low and high take persons as independent; low "
+    "and high with units do not."
+)
+
+
+def _limits_with_units(result: AlphaResult | OmegaResult | None) -> dict[str, object]:
+    """Return the limits that respect units as columns; NaN where there are none."""
+    interval = None if result is None else result.interval
+    return {
+        "low_with_units": math.nan if interval is None else interval.low,
+        "high_with_units": math.nan if interval is None else interval.high,
+        "interval_method_with_units": None if interval is None else interval.method,
+    }
 
 
 def _sensitivity(run: ValidationRun) -> Table:
@@ -148,16 +193,27 @@ def _sensitivity(run: ValidationRun) -> Table:
         "pairwise_without_structural": "without persons for whom an item of the scale does not apply",
     }
     rows = [
-        {"scale": code, "rule": line.rule, "persons": words[line.rule], **_numbers(line)}
+        {
+            "scale": code,
+            "rule": line.rule,
+            "persons": words[line.rule],
+            **_numbers(line),
+            **scale_columns(run, code),
+        }
         for code, scale in run.scales.items()
         for line in scale.sensitivity
     ]
     return Table(
         name="sensitivity",
         caption="Alpha under each way to treat missing answers",
-        frame=pd.DataFrame(rows),
-        headings={"estimate": "alpha", "n_persons": "n", "n_smallest_pair": "n behind the interval"},
-        decimals={"estimate": 3, "low": 3, "high": 3},
+        frame=beside(pd.DataFrame(rows), after="high"),
+        headings={
+            "estimate": "alpha",
+            "n_persons": "n",
+            "n_smallest_pair": "n behind the interval",
+            **COLUMN_HEADINGS,
+        },
+        decimals={"estimate": 3, "low": 3, "high": 3, **COLUMN_DECIMALS},
         hidden=("rule",),
         n_labels=2,
     )
@@ -177,6 +233,8 @@ def _item_analysis(run: ValidationRun, language: str) -> Table:
         part.insert(0, "scale", code)
         part["loading"] = part["item"].map(scale.omega.loadings) if scale.omega is not None else float("nan")
         part["alpha"] = scale.alpha.estimate if scale.alpha is not None else float("nan")
+        of_units = pd.DataFrame([item_columns(run, str(item)) for item in part["item"]])
+        part = beside(pd.concat([part, of_units], axis=1), after="item_rest_high")
         parts.append(part)
     return Table(
         name="item_analysis",
@@ -189,6 +247,7 @@ def _item_analysis(run: ValidationRun, language: str) -> Table:
             "alpha_if_dropped": "alpha without item",
             "alpha": "alpha of scale",
             "loading": "one-factor loading",
+            **COLUMN_HEADINGS,
         },
         decimals={
             "mean": 2,
@@ -199,10 +258,16 @@ def _item_analysis(run: ValidationRun, language: str) -> Table:
             "alpha_if_dropped": 3,
             "alpha": 3,
             "loading": 2,
+            **COLUMN_DECIMALS,
         },
         hidden=("mean", "sd", "alpha"),
         n_labels=3,
-        note="The item-rest correlation is that of an item with the sum of the others in its scale.",
+        note="The item-rest correlation is that of an item with the sum of the others in its scale."
+        + (
+            ""
+            if run.units is None
+            else " ICC(1) and design effect are those of the item by unit; the limits ignore units."
+        ),
     )
 
 
@@ -345,12 +410,19 @@ def _structure(run: ValidationRun, language: str) -> Iterable[Table]:
         ("BIC", efa.bic, None, math.nan, math.nan),
     ]
     measures = pd.DataFrame(fit, columns=["measure", "estimate", "df", "low", "high"]).astype({"df": "Int64"})
+    told = f"The interval of RMSEA has level {efa.rmsea.level:.0%}."
+    if run.units is not None:
+        icc1, effect = run.units.typical_item(found.items)
+        measures["icc1"] = [icc1 if measure == "RMSEA" else math.nan for measure in measures["measure"]]
+        measures["design_effect"] = [effect if measure == "RMSEA" else math.nan for measure in measures["measure"]]
+        told += " It ignores units, as do chi-square and p; ICC(1) and design effect are the means of the items' own."
     yield Table(
         name="fit",
         caption="Fit of the exploratory model",
         frame=measures,
-        decimals={"estimate": 3, "low": 3, "high": 3},
-        note=f"The interval of RMSEA has level {efa.rmsea.level:.0%}.",
+        headings=COLUMN_HEADINGS,
+        decimals={"estimate": 3, "low": 3, "high": 3, **COLUMN_DECIMALS},
+        note=told,
     )
 
 

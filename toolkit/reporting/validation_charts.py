@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,8 @@ def _reliability(run: ValidationRun) -> list[Draft]:
     ]  # fmt: skip
     if not values:
         return []
-    lowest = min(float(str(value["low"])) for value in values)
+    wider = _limits_with_units(run)
+    lowest = min(float(str(value["low"])) for value in [*values, *wider])
     domain = [max(min(0.5, lowest - 0.05), -1.0), 1.0]
     both = ["alpha", "omega total"]
     base = alt.Chart(data(values)).encode(
@@ -117,27 +119,46 @@ def _reliability(run: ValidationRun) -> list[Draft]:
     limits = base.mark_rule(strokeWidth=2.5).encode(
         x=alt.X("low:Q", title="reliability").scale(domain=domain, zero=False, clamp=True), x2=alt.X2("high:Q")
     )
+    by_units = base.properties(data=data(wider)).mark_rule(strokeWidth=1).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
     shapes = alt.Shape("coefficient:N", title=None).scale(domain=both, range=["circle", "diamond"])
     dots = base.mark_point(size=80, filled=True, opacity=1).encode(x=alt.X("estimate:Q"), shape=shapes)
     words = base.mark_text(align="left", dx=8).encode(
         x=alt.X("high:Q"), text=alt.Text("label:N"), color=alt.value("currentColor")
     )
     guide = alt.Chart(data([{"at": 0.70}])).mark_rule(strokeDash=[4, 4], color=GREY).encode(x=alt.X("at:Q"))
+    told = {
+        (value["scale"], value["coefficient"]): f"; with units {value['low']:.2f} to {value['high']:.2f}"
+        for value in wider
+    }
     level = run.plan.level
-    chart = (guide + limits + dots + words).properties(width=WIDTH - 60, height=alt.Step(20))
+    thin = ", thin lines with units" if wider else ""
+    layers = guide + by_units + limits + dots + words if wider else guide + limits + dots + words
+    chart = layers.properties(width=WIDTH - 60, height=alt.Step(20))
     return [
         Draft(
             name="reliability",
-            title=f"Reliability with {level:.0%} intervals; the dashed line is .70",
+            title=f"Reliability with {level:.0%} intervals{thin}; the dashed line is .70",
             alternative="; ".join(
                 f"{value['scale']} {value['coefficient']} {value['estimate']:.2f} "
-                f"({value['low']:.2f} to {value['high']:.2f})"
+                f"({value['low']:.2f} to {value['high']:.2f}{told.get((value['scale'], value['coefficient']), '')})"
                 for value in values
             )
             + ".",
             table="reliability",
             chart=chart,
         )
+    ]
+
+
+def _limits_with_units(run: ValidationRun) -> list[dict[str, Any]]:
+    """Return the limits of alpha and omega that respect units, where there are any."""
+    if run.units is None:
+        return []
+    return [
+        {"scale": code, "coefficient": word, "low": result.interval.low, "high": result.interval.high}
+        for word, results in (("alpha", run.units.alpha), ("omega total", run.units.omega))
+        for code, result in results.items()
+        if math.isfinite(result.interval.low)
     ]
 
 
@@ -172,7 +193,8 @@ def _item_rest(run: ValidationRun) -> list[Draft]:
             name="item-rest",
             title="Item-rest correlations with their limits; the dashed line is .30",
             alternative=f"Lowest: {ranked[0]['item']} ({ranked[0]['r']:.2f}); highest: {ranked[-1]['item']} "
-            f"({ranked[-1]['r']:.2f}); {sum(value['r'] < 0.3 for value in values)} of {len(values)} items below .30.",
+            f"({ranked[-1]['r']:.2f}); {sum(value['r'] < 0.3 for value in values)} of {len(values)} items below .30."
+            + ("" if run.units is None else " The limits take persons as independent; the table has ICC(1) by unit."),
             table="item_analysis",
             chart=(guide + limits + dots).properties(width=WIDTH - 60, height=alt.Step(18)),
         )

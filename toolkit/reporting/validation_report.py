@@ -99,6 +99,7 @@ def validation_report_files(run: ValidationRun, *, language: str | None = None) 
         names={code: scale_name(run, code, spoken) for code in run.scales},
         rules={rating.measurement_property.replace("_", " "): rating.rule for rating in run.ratings},
         told=narrative,
+        unset={"n_factors": "number of scales", "wave": "the latest" if run.data.waves else "none named"},
         digest=results["content_sha256"],
     )
     return {

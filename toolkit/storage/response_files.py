@@ -106,6 +106,7 @@ def read_responses(
     id_column: str | None = None,
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
+    several_waves: bool = False,
 ) -> pd.DataFrame:
     """Read a CSV file of answers to an instrument into the response frame that the toolkit works on.
 
@@ -124,6 +125,8 @@ def read_responses(
     missing_codes : mapping or sequence, optional
         Codes in the file to the instrument's missing codes by name, None for "unanswered"; the codes of a sequence
         are all "unanswered".
+    several_waves : bool
+        Whether a respondent may have one row in each ``wave``, of which a validation then uses one.
 
     Returns
     -------
@@ -142,7 +145,13 @@ def read_responses(
     frame = read_csv(path, content=content)
     _refuse_dates(frame, instrument, rename or {}, path)
     return read_frame(
-        frame, instrument, id_column=id_column, rename=rename, missing_codes=missing_codes, file=str(path)
+        frame,
+        instrument,
+        id_column=id_column,
+        rename=rename,
+        missing_codes=missing_codes,
+        file=str(path),
+        several_waves=several_waves,
     )
 
 

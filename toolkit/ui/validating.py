@@ -67,7 +67,7 @@ def answers_of_file(instrument: Instrument, name: str, content: bytes) -> Answer
     ResponsesError
         Everything that :func:`~toolkit.storage.response_files.read_responses` finds.
     """
-    frame = read_responses(name, instrument, content=content)
+    frame = read_responses(name, instrument, content=content, several_waves=True)
     source = InputFile(name=name, sha256=hashlib.sha256(content).hexdigest())
     return Answers(frame=frame, source=source, smallest_group=0)
 

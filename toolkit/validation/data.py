@@ -16,6 +16,7 @@ from toolkit.errors import Code, Problem, ResponsesError
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.validation.plan import Missing
+    from toolkit.validation.waves import WaveChoice
 
 MINIMUM_PERSONS = 3
 """With fewer persons no correlation has a meaning, and the run is refused."""
@@ -56,6 +57,10 @@ class DataSummary:
         Respondents who used such a code at least once.
     smallest_group : int
         Persons that every figure must rest on; items with fewer answers read as unanswered. 0 where nothing is hidden.
+    wave : str or None
+        The wave that the answers belong to; None where they name none, or all waves are used.
+    waves : tuple of str
+        All waves of the answers that were given, the earliest first.
     synthetic : bool
         Whether the answers say of themselves that a program made them: every ``wave`` is ``synthetic``.
     analysed : tuple of str
@@ -74,6 +79,8 @@ class DataSummary:
     structural: tuple[str, ...]
     n_persons_with_structural: int
     smallest_group: int
+    wave: str | None
+    waves: tuple[str, ...]
     synthetic: bool
     analysed: tuple[str, ...]
     excluded: tuple[Problem, ...]
@@ -93,6 +100,8 @@ class DataSummary:
                 "treatment": STRUCTURAL_TREATMENT,
             },
             "smallest_group": self.smallest_group,
+            "wave": self.wave,
+            "waves": list(self.waves),
             "synthetic": self.synthetic,
             "analysed_items": list(self.analysed),
             "excluded_items": [problem.item for problem in self.excluded],
@@ -181,7 +190,9 @@ def n_behind(answers: pd.DataFrame, missing: Missing) -> int:
     return int((given.T @ given).min()) if given.size else 0
 
 
-def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame, *, smallest_group: int) -> DataSummary:
+def summarise(
+    instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame, chosen: WaveChoice, *, smallest_group: int
+) -> DataSummary:
     """Count the answers.
 
     Parameters
@@ -192,6 +203,8 @@ def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame,
         The answers as given, missing codes included.
     scored : DataFrame, persons x items
         The same answers with missing codes as NaN.
+    chosen : WaveChoice
+        Which wave they are.
     smallest_group : int
         Persons that every figure must rest on.
     """
@@ -215,6 +228,8 @@ def summarise(instrument: Instrument, frame: pd.DataFrame, scored: pd.DataFrame,
         structural=structural,
         n_persons_with_structural=int(frame[items].isin(structural_codes).any(axis=1).sum()),
         smallest_group=smallest_group,
+        wave=chosen.wave,
+        waves=chosen.waves,
         synthetic="wave" in frame.columns and bool((frame["wave"] == "synthetic").all()),
         analysed=tuple(analysed),
         excluded=excluded,

@@ -38,6 +38,10 @@ class ValidationPlan:
         Seed of everything random.
     level : float
         Confidence level of all intervals.
+    wave : str or None
+        The wave to use of answers that name their ``wave``; None takes the latest.
+    all_waves : bool
+        Whether all waves are taken together; refused where a respondent is in several.
     """
 
     n_factors: int | None = None
@@ -47,6 +51,8 @@ class ValidationPlan:
     n_datasets: int = 1000
     seed: int = 20_240_501
     level: float = 0.95
+    wave: str | None = None
+    all_waves: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run can follow, all at once."""
@@ -81,6 +87,15 @@ class ValidationPlan:
             )
             if not low <= value <= high
         ]
+        if self.all_waves and self.wave is not None:
+            problems.append(
+                Problem(
+                    code=Code.STA_OPTION_CONFLICT,
+                    what="The plan names one wave and asks for all of them.",
+                    got=f"wave {self.wave}, all_waves",
+                    fix="Leave out one of the two.",
+                )
+            )
         if problems:
             raise StatisticsError(problems)
 

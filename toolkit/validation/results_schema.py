@@ -74,6 +74,8 @@ class Plan(Closed):
     n_datasets: Count
     seed: Count
     level: float
+    wave: str | None
+    all_waves: bool
 
 
 class Structural(Closed):
@@ -95,6 +97,8 @@ class Data(Closed):
     missing_total: dict[str, Count]
     structural: Structural
     smallest_group: Count
+    wave: str | None
+    waves: list[str]
     synthetic: bool
     analysed_items: list[str]
     excluded_items: list[str]
@@ -116,6 +120,22 @@ class Description(Closed):
     method: str
 
 
+class DesignEffect(Closed):
+    """ICC(1) of a score or an item by unit, with its limits, and what it does to the mean."""
+
+    n_persons: Count
+    n_units: Count
+    n0: Number
+    weighted_size: Number
+    icc1: Number
+    low: Number
+    high: Number
+    level: float
+    icc2: Number
+    design_effect: Number
+    effective_n: Number
+
+
 class Item(Closed):
     """One item: its moments, its missing answers by kind, and the count of every code as it was given."""
 
@@ -125,6 +145,7 @@ class Item(Closed):
     description: Description
     missing: dict[str, Count]
     distribution: dict[str, Count]
+    units: DesignEffect | None
 
 
 class Alpha(Statistic):
@@ -193,6 +214,14 @@ class Scores(Closed):
     method: str
 
 
+class ScaleUnits(Closed):
+    """What units do to a scale: the design effect of its score, and alpha and omega with intervals by units."""
+
+    design_effect: DesignEffect | None
+    alpha: Alpha | None
+    omega: Omega | None
+
+
 class Scale(Closed):
     """One scale."""
 
@@ -205,6 +234,7 @@ class Scale(Closed):
     coefficients: dict[str, Coefficient]
     sensitivity: list[AlphaUnder]
     scores: Scores
+    units: ScaleUnits | None
 
 
 class Sign(Closed):
@@ -290,6 +320,13 @@ class Efa(Statistic):
     converged: bool
 
 
+class TypicalItem(Closed):
+    """Mean ICC(1) and mean design effect of the items."""
+
+    icc1: Number
+    design_effect: Number
+
+
 class Structure(Closed):
     """All items together."""
 
@@ -303,6 +340,7 @@ class Structure(Closed):
     parallel_analysis: Parallel | None
     retention: Retention | None
     efa: Efa | None
+    units: TypicalItem | None
 
 
 class Replication(Closed):
@@ -341,6 +379,15 @@ class NotComputed(Closed):
     problems: list[dict[str, Any]]
 
 
+class Units(Closed):
+    """The units of the respondents; null is a count that would tell about too few persons."""
+
+    n_units: Count
+    n_persons: Count
+    n_persons_without: Count | None
+    method: str
+
+
 class Results(Closed):
     """Every number of a validation run. Nothing is rounded; null is a number that cannot be computed."""
 
@@ -352,6 +399,7 @@ class Results(Closed):
     plan: Plan
     data: Data
     items: dict[str, Item]
+    units: Units | None
     scales: dict[str, Scale]
     screening: Screening | None
     structure: Structure | None

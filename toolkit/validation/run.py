@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -23,6 +24,8 @@ from toolkit.validation.replication import Replication, replicate
 from toolkit.validation.scales import ScaleResult, validate_scale
 from toolkit.validation.screening import Screening, screen
 from toolkit.validation.structure import Structure, explore
+from toolkit.validation.units import Units, unit_effects
+from toolkit.validation.waves import choose_wave
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
@@ -88,6 +91,8 @@ class ValidationRun:
         Each item alone.
     scales : mapping of str to ScaleResult
         Each scale.
+    units : Units or None
+        What it does to the numbers that staff of one unit resemble each other; None unless two units have two persons.
     screening : Screening or None
         Signs of careless answers; None for a formative instrument, or where the run says why.
     structure : Structure or None
@@ -112,6 +117,7 @@ class ValidationRun:
     data: DataSummary
     description: ItemDescriptionResult
     scales: Mapping[str, ScaleResult]
+    units: Units | None
     screening: Screening | None
     structure: Structure | None
     replication: tuple[Replication, ...]
@@ -140,9 +146,10 @@ class ValidationRun:
             "plan": self.plan.to_dict(),
             "data": self.data.to_dict(),
             "items": self._items(),
-            "scales": {code: _without_provenance(scale.to_dict()) for code, scale in self.scales.items()},
+            "units": None if self.units is None else self.units.to_dict(),
+            "scales": self._scales(),
             "screening": None if self.screening is None else self.screening.to_dict(),
-            "structure": None if self.structure is None else _without_provenance(self.structure.to_dict()),
+            "structure": self._structure(),
             "replication": [line.to_dict() for line in self.replication],
             "ratings": [rating.to_dict() for rating in self.ratings],
             "not_computed": [absent.to_dict() for absent in self.not_computed],
@@ -155,12 +162,31 @@ class ValidationRun:
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         return {**content, "content_sha256": digest, "seconds": dict(self.seconds)}
 
+    def _scales(self) -> dict[str, Any]:
+        """Return each scale with what units do to its numbers."""
+        units = self.units
+        return {
+            code: _without_provenance({**scale.to_dict(), "units": None if units is None else units.of_scale(code)})
+            for code, scale in self.scales.items()
+        }
+
+    def _structure(self) -> dict[str, Any] | None:
+        """Return all items together, with what units do to a typical item."""
+        if self.structure is None:
+            return None
+        typical = None
+        if self.units is not None:
+            numbers = dict(zip(("icc1", "design_effect"), self.units.typical_item(self.structure.items), strict=True))
+            typical = {name: value if isfinite(value) else None for name, value in numbers.items()}
+        return {**_without_provenance(self.structure.to_dict()), "units": typical}
+
     def _items(self) -> dict[str, Any]:
         """Describe each item: its place, its moments after reversing, and the counts of its answers as given."""
         described = self.description.to_dict()["table"]
         missing = self.data.missing.astype("int64").to_dict(orient="index")
         distribution = self.data.distribution.to_dict(orient="index")
         scale_of = {item: scale for scale in self.instrument.definition.scales for item in scale.items}
+        effects = {} if self.units is None else self.units.items
         out = {}
         for item in self.instrument.item_codes:
             scale = scale_of.get(item)
@@ -173,6 +199,7 @@ class ValidationRun:
                 "distribution": {
                     str(code): int(count) for code, count in distribution[item].items() if not pd.isna(count)
                 },
+                "units": effects[item].to_dict() if item in effects else None,
             }
         return out
 
@@ -196,7 +223,9 @@ def validate(
         need not go together.
     responses : DataFrame, one row a respondent
         The response frame: one column an item with the codes as given, missing codes included, NaN for unanswered;
-        the index holds unique respondent ids.
+        the index holds respondent ids. With a column ``wave`` one wave is used, whose ids are unique: the latest unless
+        the plan says otherwise. With a column ``unit`` the run says what it does to intervals that persons of a unit
+        resemble each other.
     plan : ValidationPlan, optional
         The decisions; the defaults otherwise.
     source : InputFile, optional
@@ -218,8 +247,8 @@ def validate(
     Raises
     ------
     ResponsesError
-        ``RSP_MISSING_COLUMN``, ``RSP_RESPONDENT_TWICE``, ``RSP_NO_ANSWERS``, ``RSP_TOO_FEW_RESPONDENTS`` or
-        ``RSP_CODE_NOT_ALLOWED``.
+        ``RSP_MISSING_COLUMN``, ``RSP_RESPONDENT_TWICE``, ``RSP_NO_SUCH_COLUMN`` and ``RSP_UNKNOWN_WAVE`` (the wave of
+        the plan), ``RSP_NO_ANSWERS``, ``RSP_TOO_FEW_RESPONDENTS`` or ``RSP_CODE_NOT_ALLOWED``.
 
     Notes
     -----
@@ -246,10 +275,12 @@ def validate(
     clock = _Clock(progress, cancelled)
     attempts = Attempts(smallest_group=smallest_group, check=clock.check)
     clock.step()
+    responses, chosen = choose_wave(responses, wave=plan.wave, all_waves=plan.all_waves, smallest_group=smallest_group)
+    attempts.warnings.extend(("data", None, problem) for problem in chosen.told)
     check_frame(instrument, responses, smallest_group=smallest_group)
     responses = without_rare_items(instrument, responses, smallest_group=smallest_group)
     scored = scored_items(instrument, responses)
-    summary = summarise(instrument, responses, scored, smallest_group=smallest_group)
+    summary = summarise(instrument, responses, scored, chosen, smallest_group=smallest_group)
     attempts.warnings.extend(("correlations", None, problem) for problem in summary.excluded)
     clock.step()
     codes = {item: instrument.points(item) for item in instrument.item_codes}
@@ -260,6 +291,7 @@ def validate(
         code: validate_scale(instrument, scale, responses, scored, scores, summary, plan, attempts)
         for code, scale in instrument.scales.items()
     }
+    units = unit_effects(responses, scored, scores, scales, plan, attempts)
     reflective = instrument.definition.measurement == "reflective"
     screening = screen(instrument, responses, scored, scales, plan, attempts) if reflective and scales else None
     clock.step()
@@ -277,6 +309,7 @@ def validate(
         data=summary,
         description=description,
         scales=scales,
+        units=units,
         screening=screening,
         structure=structure,
         replication=replication,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from tests.collecting import Survey, answered, refused
@@ -15,7 +14,7 @@ def frozen(survey: Survey) -> pd.DataFrame:
     return item_answers(survey.instrument, wave, survey.waves.answers_frame([wave.id]))
 
 
-def test_answers_become_numbers_and_nothing_else_is_in_the_frame(survey: Survey) -> None:
+def test_answers_become_numbers_and_units_are_nameless_and_nothing_else_is_in_the_frame(survey: Survey) -> None:
     for person in range(10):
         survey.respond({**answered(survey.instrument, [1 + person % 5]), "position": "leader"}, unit=person % 2)
     survey.respond({"HB1": "-7"})
@@ -24,13 +23,16 @@ def test_answers_become_numbers_and_nothing_else_is_in_the_frame(survey: Survey)
         frozen(survey)
     survey.waves.freeze(survey.wave.id)
     frame = frozen(survey)
-    assert list(frame.columns) == list(survey.instrument.item_codes)
-    assert {str(kind) for kind in frame.dtypes} == {"float64"}
+    items = list(survey.instrument.item_codes)
+    assert list(frame.columns) == [*items, "unit"]
+    assert {str(kind) for kind in frame[items].dtypes} == {"float64"}
+    assert list(frame["unit"].drop_duplicates()) == ["U0001", "U0002"]
+    assert sorted(frame["unit"].value_counts()) == [5, 6]
     assert list(frame.index[:2]) == ["R00001", "R00002"]
     assert len(frame) == 11
     assert sorted(frame["HB2"].dropna()) == sorted([1.0, 2.0, 3.0, 4.0, 5.0] * 2)
     only = frame[frame["HB1"] == -7]
-    assert only.notna().to_numpy().sum() == 1
+    assert only[items].notna().to_numpy().sum() == 1
 
 
 def test_the_order_in_the_store_does_not_show(survey: Survey) -> None:
@@ -40,7 +42,7 @@ def test_the_order_in_the_store_does_not_show(survey: Survey) -> None:
     # Every reading puts the respondents in another order.
     one, other = frozen(survey), frozen(survey)
     pd.testing.assert_frame_equal(one, other)
-    assert not np.isnan(one.to_numpy()).any()
+    assert one.notna().to_numpy().all()
 
 
 def test_fewer_than_ten_read_like_none(survey: Survey) -> None:

@@ -52,7 +52,16 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.retention(answers, n_datasets=20, comparison=False, rng=1),
         pm.efa(answers, n_factors=2, rng=1),
         pm.efa(answers, n_factors=2, rng=1).bootstrap(20, rng=1),
+        *confirmatory(answers),
     ]
+
+
+def confirmatory(answers: pd.DataFrame) -> list[Result]:
+    two, one = "f =~ a + b + c\ng =~ d + e + f2", "f =~ a + b + c + d + e + f2"
+    named = answers.rename(columns={"f": "f2"}).assign(half=["first", "second"] * (len(answers) // 2))
+    fitted = pm.cfa(named, two)
+    levels = pm.invariance(named, two, group="half")
+    return [fitted, fitted.compare(pm.cfa(named, one)), levels, levels.partial()]
 
 
 def test_every_public_result_is_covered(results: list[Result]) -> None:

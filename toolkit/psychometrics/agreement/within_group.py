@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._inputs import beside, complete, item_columns, refuse_strange_codes, too_few
+from toolkit.psychometrics._inputs import complete, groups_beside, item_columns, refuse_strange_codes, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
 from toolkit.psychometrics._options import confidence, one_of, within
 from toolkit.psychometrics._result import Estimate, Result, provenance, undefined
@@ -85,13 +85,19 @@ class WithinGroupResult(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OneWay:
-    """One-way analysis of variance: mean squares, the group size that counts, groups and persons."""
+    """One-way analysis of variance: sizes and means of groups, mean squares, the group size that counts, persons."""
 
+    sizes: Array
+    means: Array
     between: float
     within: float
     size: float
-    n_groups: int
     n_persons: int
+
+    @property
+    def n_groups(self) -> int:
+        """Groups."""
+        return int(self.sizes.size)
 
     @property
     def icc1(self) -> float:
@@ -103,6 +109,36 @@ class OneWay:
     def icc2(self) -> float:
         """Reliability of the mean of a group."""
         return (self.between - self.within) / self.between if self.between > 0 else float("nan")
+
+    def icc1_limits(self, level: float) -> tuple[float, float]:
+        """Return limits of ICC(1), exact under normality for any sizes: Wald's limits of the ratio of the variances.
+
+        For the true ratio r of the variances between and within, the sum of squares of the means with weights
+        n / (1 + n r), over G - 1 and the mean square within, has an F distribution; it falls as r rises.
+        """
+        n, means = self.sizes, self.means
+        df1, df2 = self.n_groups - 1, self.n_persons - self.n_groups
+        if self.within <= 0 or self.between <= 0:
+            return float("nan"), float("nan")
+
+        def ratio(r: float) -> float:
+            w = n / (1.0 + n * r)
+            return float(w @ (means - w @ means / w.sum()) ** 2) / df1 / self.within
+
+        smallest = -1.0 / float(n.max())
+        limits = []
+        for tail in (0.5 + level / 2.0, 0.5 - level / 2.0):
+            target = float(stats.f.ppf(tail, df1, df2))
+            low, high = smallest * (1.0 - 1e-9), 1.0
+            while ratio(high) > target:
+                high *= 4.0
+            r = (
+                optimize.brentq(lambda r, target=target: ratio(r) - target, low, high)
+                if ratio(low) > target
+                else smallest
+            )
+            limits.append(r / (1.0 + r))
+        return limits[0], limits[1]
 
 
 def within_group_agreement(
@@ -160,12 +196,12 @@ def within_group_agreement(
 
     Notes
     -----
-    With q the mean item variance (divisor n - 1) over the null variance and J items:
-    ``r_wg(j) = J (1 - q) / (J (1 - q) + q)``, set to 0 where q is above 1; ``r*_wg(j) = 1 - q``, which may be negative.
-    ICC(1) is the analysis of variance estimator with group size ``(N - sum n^2 / N) / (G - 1)``; its limits are those
-    of an F ratio, exact for equal sizes. ICC(2) is ``(MSB - MSW) / MSB``. Groups of one count in ICC(1) and ICC(2).
-    Critical values come from simulated groups whose items correlate as they do on average in the data. The average
-    deviation cut-off is Burke and Dunlap's, the number of codes over 6.
+    With q the mean item variance (divisor n - 1) over the null variance and J items: ``r_wg(j) = J (1 - q) / (J (1 - q)
+    + q)``, set to 0 where q is above 1; ``r*_wg(j) = 1 - q``, which may be negative. ICC(1) is the analysis of variance
+    estimator with group size ``(N - sum n^2 / N) / (G - 1)``; its limits are Wald's, exact under normality for any
+    sizes, and those of the F ratio for equal sizes. ICC(2) is ``(MSB - MSW) / MSB``. Groups of one count in ICC(1) and
+    ICC(2). Critical values come from simulated groups whose items correlate as they do on average in the data. The
+    average deviation cut-off is Burke and Dunlap's, the number of codes over 6.
 
     Validated by the four rows 445, 454, 544, 444 (.954545), by a population with known ICC and by the rate at which
     groups without agreement pass the critical value (``tests/unit/psychometrics/agreement/test_within_group.py``).
@@ -177,6 +213,9 @@ def within_group_agreement(
 
     Lindell, M. K., Brandt, C. J., & Whitney, D. J. (1999). A revised index of interrater agreement for multi-item
     ratings of a single target. Applied Psychological Measurement, 23, 127-135. https://doi.org/10.1177/01466219922031257
+
+    Harville, D. A., & Fenech, A. P. (1985). Confidence intervals for a variance ratio, or for heritability, in an
+    unbalanced mixed linear model. Biometrics, 41, 137-152. https://doi.org/10.2307/2530650
 
     LeBreton, J. M., & Senter, J. L. (2008). Answers to 20 questions about interrater reliability and interrater
     agreement. Organizational Research Methods, 11, 815-852. https://doi.org/10.1177/1094428106296642
@@ -192,7 +231,8 @@ def within_group_agreement(
     confidence(level)
     within(n_simulated, name="n_simulated", low=100, whole=True)
     steps, shares = _null(codes, null)
-    labels = _labels(df, groups)
+    item_columns(df)
+    labels = groups_beside(df, groups, option="groups=", of="group")
     answers = complete(df, minimum_items=1, varying=False)
     used = labels[df.notna().all(axis=1).to_numpy()]
     X, J = answers.codes, answers.n_items
@@ -210,7 +250,7 @@ def within_group_agreement(
     table = pd.DataFrame(rows, index=pd.Index(names, name="group"))
     critical = {n: _critical(int(n), X, steps, shares, int(n_simulated), level, random) for n in np.unique(sizes)}
     table["r_wg_j_critical"] = [critical[n] for n in sizes]
-    low, high = _icc1_limits(oneway, level)
+    low, high = oneway.icc1_limits(level)
     options = {
         "codes": [float(code) for code in steps],
         "null": null if isinstance(null, str) else [float(share) for share in shares],
@@ -220,7 +260,9 @@ def within_group_agreement(
     named = null if isinstance(null, str) else "given"
     return WithinGroupResult(
         table=table,
-        icc1=Estimate(estimate=oneway.icc1, low=low, high=high, level=level, method="analysis of variance, F limits"),
+        icc1=Estimate(
+            estimate=oneway.icc1, low=low, high=high, level=level, method="analysis of variance, exact limits of Wald"
+        ),
         icc2=oneway.icc2,
         median_r_wg_j=float(table["r_wg_j"].median()),
         null_variance=null_variance,
@@ -245,22 +287,13 @@ def one_way(values: Array, member: npt.NDArray[np.int64]) -> OneWay:
     between = float(sizes @ (means - values.mean()) ** 2) / (g - 1)
     within_groups = float(((values - means[member]) ** 2).sum()) / (n - g)
     return OneWay(
+        sizes=sizes,
+        means=means,
         between=between,
         within=within_groups,
         size=(n - float(sizes @ sizes) / n) / (g - 1),
-        n_groups=g,
         n_persons=n,
     )
-
-
-def _icc1_limits(oneway: OneWay, level: float) -> tuple[float, float]:
-    """Return limits of ICC(1) from the F ratio, with the group size that counts; exact for equal sizes."""
-    df1, df2 = oneway.n_groups - 1, oneway.n_persons - oneway.n_groups
-    if oneway.within <= 0:
-        return float("nan"), float("nan")
-    F, upper, k = oneway.between / oneway.within, 0.5 + level / 2.0, oneway.size
-    low, high = F / stats.f.ppf(upper, df1, df2), F * stats.f.ppf(upper, df2, df1)
-    return float((low - 1.0) / (low + k - 1.0)), float((high - 1.0) / (high + k - 1.0))
 
 
 def agreement_of_variances(mean_variance: Array, null_variance: float, J: int) -> Array:
@@ -348,23 +381,6 @@ def _null(codes: Sequence[float], null: Null | Sequence[float]) -> tuple[Array, 
             )
         )
     return steps, shares
-
-
-def _labels(df: pd.DataFrame, groups: pd.Series | npt.ArrayLike) -> pd.Series:
-    """Return the groups beside the rows, or refuse groups that do not belong to them."""
-    item_columns(df)
-    labels = beside(df, groups, option="groups=")
-    if labels.isna().any():
-        raise StatisticsError(
-            Problem(
-                code=Code.STA_SHAPE_MISMATCH,
-                what="A person has no group.",
-                got=f"{int(labels.isna().sum())} missing groups",
-                allowed="a group for every person",
-                fix="Give every person a group, or leave out the persons without one.",
-            )
-        )
-    return labels
 
 
 def _told(table: pd.DataFrame, oneway: OneWay) -> list[Problem]:

@@ -30,7 +30,8 @@ _REFUSED = {
     "?": ("The short form of starting values (?) is not supported.", "Write start(0.5)*x."),
     ":": (
         "Blocks (level:, group:) and products of variables (x1:x2) are not supported.",
-        "Write one model for all groups, with c(1, NA)*x where they differ, and give group= to the function.",
+        "Write one model for all groups, with c(1, NA)*x where they differ, and give group= to the function; for "
+        "levels give two_level_cfa one model within and one between.",
     ),
     "/": ("Numbers are written out; nothing is computed in a model.", "Write the result, such as 0.5."),
     "^": ("Numbers are written out; nothing is computed in a model.", "Write the result, such as 0.25."),

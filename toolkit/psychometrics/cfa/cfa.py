@@ -155,7 +155,7 @@ class CfaResult(Result):
             STA_NOT_NESTED (as many degrees of freedom, other persons, items or estimator; or moments that the less
             restricted model cannot reach).
         """
-        return nested_test(self._fitted, other._fitted)
+        return nested_test(self._fitted, other._fitted, n_dropped=self.n_dropped)
 
 
 @on_one_thread

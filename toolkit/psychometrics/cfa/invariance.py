@@ -109,11 +109,6 @@ class InvarianceResult(Result):
         ]
         return pd.DataFrame(rows).merge(self.tests.drop(columns="against"), on="level", how="left")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-ready values."""
-        plain = Result.to_dict(self)
-        return plain | {"levels": {name: result.to_dict() for name, result in self.levels.items()}}
-
     def partial(self, *, alpha: float = 0.05, most_freed: float = 0.5) -> PartialInvarianceResult:
         """Free what does not hold, one parameter at a time, and show what that does to the mean differences.
 
@@ -220,8 +215,9 @@ def invariance(
     Levels are configural, metric (equal loadings), scalar (intercepts too) and strict (residual variances too); with
     ordered items configural, thresholds, loadings and intercepts in the identification of Wu and Estabrook (2016),
     theta parameterisation. Items with two answers cannot test thresholds by themselves, and that level is
-    left out when it restricts nothing. Steps are tested as :meth:`.CfaResult.compare` does. Chen's limits were found
-    for continuous items; with ordered ones they are a convention.
+    left out when it restricts nothing; their residual variances stay 1, as in item response models. Steps are tested as
+    :meth:`.CfaResult.compare` does. Chen's limits were found for continuous items; with ordered ones they are a
+    convention.
 
     The verdict asks for a configural model that fits and for every step up to scalar (intercepts) to hold.
 

@@ -35,8 +35,8 @@ class Ladder:
 
     def holds(self, name: str, test: NestedTestResult) -> bool | None:
         """Return whether a step holds by the rule."""
-        first = list(self.levels).index(name) == 1
-        return holds(test, rule=self.rule, alpha=self.alpha, first_step=first, n_persons=test.n_persons)
+        of_loadings = name in {"metric", "loadings"}
+        return holds(test, rule=self.rule, alpha=self.alpha, of_loadings=of_loadings, n_persons=test.n_persons)
 
 
 def step_row(name: str, below: str, test: NestedTestResult, held: bool | None) -> dict[str, object]:

@@ -24,8 +24,8 @@ class RuleText:
 
 RULES: dict[str, RuleText] = {
     "chen": RuleText(
-        text="CFI falls by .010 or less, and RMSEA rises by .015 or less or SRMR by .030 or less (.010 from the second "
-        "step on); with 300 persons or fewer by .005, .010 and .025 (.005)",
+        text="CFI falls by .010 or less, and RMSEA rises by .015 or less or SRMR by .010 or less (.030 for loadings); "
+        "with 300 persons or fewer by .005, .010 and .005 (.025)",
         source="Chen (2007), https://doi.org/10.1080/10705510701301834",
     ),
     "cheung_rensvold": RuleText(
@@ -42,7 +42,7 @@ WELL_FITTING = RuleText(
 
 
 def holds(
-    test: NestedTestResult, *, rule: InvarianceRule, alpha: float, first_step: bool, n_persons: int
+    test: NestedTestResult, *, rule: InvarianceRule, alpha: float, of_loadings: bool, n_persons: int
 ) -> bool | None:
     """Return whether a step holds by a rule; None where the numbers that it needs do not exist."""
     if rule == "chi_square":
@@ -53,7 +53,7 @@ def holds(
         return bool(test.d_cfi >= -0.010)
     small = n_persons <= 300
     of_cfi, of_rmsea = (-0.005, 0.010) if small else (-0.010, 0.015)
-    of_srmr = (0.025 if small else 0.030) if first_step else (0.005 if small else 0.010)
+    of_srmr = (0.025 if small else 0.030) if of_loadings else (0.005 if small else 0.010)
     if not np.isfinite(test.d_rmsea + test.d_srmr):
         return None
     return bool(test.d_cfi >= of_cfi and (test.d_rmsea <= of_rmsea or test.d_srmr <= of_srmr))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import linalg
@@ -12,12 +12,54 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._result import Result, provenance, undefined
-from toolkit.psychometrics.cfa._matrices import covariance_slopes, gathered, implied, mean_slopes, scaled_statistics
+from toolkit.psychometrics.cfa._matrices import (
+    Compiled,
+    covariance_slopes,
+    gathered,
+    implied,
+    mean_slopes,
+    scaled_statistics,
+)
 from toolkit.psychometrics.cfa.casewise import vech
-from toolkit.psychometrics.cfa.chi_square import scaled_and_shifted, upper_tail
-from toolkit.psychometrics.cfa.fitting import FittedModel
+from toolkit.psychometrics.cfa.chi_square import ChiSquare, LeastSquaresParts, scaled_and_shifted, upper_tail
+from toolkit.psychometrics.cfa.moments import GroupSample
 
 _FAR = 1e-5
+
+
+class Nestable(Protocol):
+    """What a test of nested models needs of a fitted model."""
+
+    @property
+    def compiled(self) -> Compiled:
+        """The model."""
+
+    @property
+    def samples(self) -> Sequence[GroupSample]:
+        """What it was fitted to."""
+
+    @property
+    def estimator(self) -> str:
+        """How it was fitted."""
+
+    @property
+    def model(self) -> ChiSquare:
+        """Its statistic."""
+
+    @property
+    def parts(self) -> LeastSquaresParts | None:
+        """What robust least squares is made of; None under a likelihood."""
+
+    @property
+    def x(self) -> Array:
+        """The free parameters, shape (q,)."""
+
+    @property
+    def n(self) -> int:
+        """Persons."""
+
+    def fit(self) -> Mapping[str, float]:
+        """Return the fit measures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,8 +79,8 @@ class NestedTestResult(Result):
         else scaled, else naive.
     restricted_first : bool
         Whether the model whose method was called is the more restricted.
-    n_persons : int
-        Persons.
+    n_persons, n_items, n_dropped : int
+        Persons used, items, and persons left out.
     method : str
         The variant in words.
     warnings : tuple of Problem
@@ -56,13 +98,17 @@ class NestedTestResult(Result):
     d_srmr: float
     restricted_first: bool
     n_persons: int
+    n_items: int
+    n_dropped: int
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
 
 
-def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
+def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> NestedTestResult:
     """Test the restrictions of the model with more degrees of freedom against the other.
+
+    ``n_dropped`` is how many persons both left out.
 
     Raises
     ------
@@ -116,20 +162,22 @@ def nested_test(one: FittedModel, other: FittedModel) -> NestedTestResult:
         d_srmr=after["srmr"] - before["srmr"],
         restricted_first=one is H0,
         n_persons=H0.n,
+        n_items=len(H0.compiled.model.items),
+        n_dropped=n_dropped,
         method=f"test of nested models, {method}; indices{' ' + kind[1:] if kind else ' naive'}",
         warnings=tuple(warnings),
         provenance=provenance("nested_test", {}),
     )
 
 
-def _shared_kind(H0: FittedModel, H1: FittedModel) -> str:
+def _shared_kind(H0: Nestable, H1: Nestable) -> str:
     for kind in (".robust", ".scaled"):
         if all(np.isfinite(fit.fit().get(f"cfi{kind}", np.nan)) for fit in (H0, H1)):
             return kind
     return ""
 
 
-def _refuse_strangers(H0: FittedModel, H1: FittedModel) -> None:
+def _refuse_strangers(H0: Nestable, H1: Nestable) -> None:
     """Refuse models that cannot be nested."""
     why = None
     if H0.model.df == H1.model.df:
@@ -153,7 +201,7 @@ def _refuse_strangers(H0: FittedModel, H1: FittedModel) -> None:
         )
 
 
-def _distance_outside(H0: FittedModel, H1: FittedModel) -> float:
+def _distance_outside(H0: Nestable, H1: Nestable) -> float:
     """Return how far the slopes of H0's moments lie outside those of H1, at the point where H0 ended.
 
     H1's parameters are first moved to where they imply the moments of H0, if they can.
@@ -168,7 +216,7 @@ def _distance_outside(H0: FittedModel, H1: FittedModel) -> float:
     return float((np.linalg.norm(outside, axis=0) / scale).max())
 
 
-def _matched(H0: FittedModel, H1: FittedModel) -> Array | None:
+def _matched(H0: Nestable, H1: Nestable) -> Array | None:
     """Return the parameters of H1 that imply the moments of H0, or None where there are none."""
     wanted = _stacked_moments(H0, H0.x)
     x = H1.x.copy()
@@ -193,7 +241,7 @@ def _matched(H0: FittedModel, H1: FittedModel) -> Array | None:
     return x if best <= 1e-5 * size else None
 
 
-def _stacked_moments(fit: FittedModel, x: Array) -> Array:
+def _stacked_moments(fit: Nestable, x: Array) -> Array:
     parts = []
     for group in fit.compiled.groups:
         at = implied(group, x)
@@ -206,7 +254,7 @@ def _stacked_moments(fit: FittedModel, x: Array) -> Array:
     return np.concatenate(parts)
 
 
-def _stacked_slopes(fit: FittedModel, x: Array) -> Array:
+def _stacked_slopes(fit: Nestable, x: Array) -> Array:
     """Return the slopes of all groups' moments in x, shape (n_moments, q)."""
     parts = []
     for group in fit.compiled.groups:
@@ -224,7 +272,7 @@ def _stacked_slopes(fit: FittedModel, x: Array) -> Array:
     return np.vstack(parts)
 
 
-def _traces(H0: FittedModel, H1: FittedModel) -> tuple[float, float]:
+def _traces(H0: Nestable, H1: Nestable) -> tuple[float, float]:
     """Return ``tr(U Gamma)`` and ``tr((U Gamma)^2)`` of the restrictions, at the less restricted model.
 
     With E and K of :class:`.chi_square.LeastSquaresParts`, ``Q = E^-1 A' (A E^-1 A')^-1 A E^-1`` gives ``tr(Q K)`` and

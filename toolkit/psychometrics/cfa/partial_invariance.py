@@ -44,8 +44,8 @@ class PartialInvarianceResult(Result):
         Why, in one sentence.
     n_freed : int
         Parameters freed.
-    n_persons : int
-        Persons.
+    n_persons, n_items, n_dropped : int
+        Persons used, items, and persons left out.
     method : str
         The search in words.
     warnings : tuple of Problem
@@ -62,6 +62,8 @@ class PartialInvarianceResult(Result):
     reason: str
     n_freed: int
     n_persons: int
+    n_items: int
+    n_dropped: int
     method: str
     warnings: tuple[Problem, ...]
     provenance: Mapping[str, Any]
@@ -120,6 +122,8 @@ def partial_invariance(
         reason=_reason(names, stuck, len(found)),
         n_freed=len(found),
         n_persons=last.n_persons,
+        n_items=last.n_items,
+        n_dropped=last.n_dropped,
         method=f"partial invariance by forward search with score tests, Bonferroni at {alpha:g}, at most "
         f"{most_freed:.0%} of a factor's items in one context",
         warnings=last.warnings,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special, stats
 
@@ -18,11 +19,20 @@ from toolkit.psychometrics._bootstrap import (
     lost_replicates,
     percentile_interval,
 )
+from toolkit.psychometrics._clusters import (
+    ClusteredVariance,
+    clustered_variance,
+    clusters_behind,
+    covariance_influence,
+    few_clusters,
+    refuse_other_interval,
+    t_quantile,
+)
 from toolkit.psychometrics._counts import ResponseCounts
 from toolkit.psychometrics._factor_model import OneFactor, one_factor
 from toolkit.psychometrics._inputs import moments, too_few
 from toolkit.psychometrics._numerics import Array, Rng, generator
-from toolkit.psychometrics._options import Missing, confidence, one_of, within
+from toolkit.psychometrics._options import Missing, confidence, conflict, one_of, within
 from toolkit.psychometrics._result import Interval, Result, provenance, undefined
 from toolkit.psychometrics.items import negative_items
 from toolkit.psychometrics.reliability.categorical import (
@@ -62,6 +72,11 @@ class OmegaResult(Result):
         Limits for ``estimate``.
     converged : bool
         Whether the model was fitted.
+    design_effect : float or None
+        How many times the variance of omega is what it would be if persons did not belong to clusters; None without
+        ``cluster``.
+    n_clusters : int or None
+        Clusters of the persons used; None without ``cluster``.
     n_persons, n_items, n_dropped : int
         Persons used, items, and persons left out.
     method : str
@@ -81,6 +96,8 @@ class OmegaResult(Result):
     loadings: pd.Series
     interval: Interval
     converged: bool
+    design_effect: float | None
+    n_clusters: int | None
     n_persons: int
     n_items: int
     n_dropped: int
@@ -96,6 +113,7 @@ def composite_omega(
     denominator: Denominator = "observed",
     interval: OmegaInterval = "delta",
     n_bootstrap: int = 1000,
+    cluster: pd.Series | npt.ArrayLike | None = None,
     missing: Missing = "listwise",
     level: float = 0.95,
     rng: Rng = None,
@@ -118,9 +136,13 @@ def composite_omega(
         The total variance: of the observed sum, or implied by the model.
     interval : {"delta", "bootstrap"}, default "delta"
         The delta method assumes a model that holds and, without ``ordinal``, normal answers; the bootstrap assumes
-        neither.
+        neither. Both assume that persons are independent.
     n_bootstrap : int, default 1000
         Samples of persons for the bootstrap, 100 or more.
+    cluster : Series or array, shape (n_persons,), optional
+        The cluster of each person, such as the unit of a member of staff, in the order of the rows; a Series must have
+        the index of ``df``. The delta method then takes the variance of the sample covariances from sums over
+        clusters: it assumes a model that holds and independent clusters, and no distribution. Not with ``ordinal``.
     missing : {"listwise", "pairwise"}, default "listwise"
         The missing rule. Under "pairwise" the delta method counts the smallest number of persons behind any pair.
     level : float, default 0.95
@@ -136,14 +158,16 @@ def composite_omega(
     Raises
     ------
     StatisticsError
-        STA_UNKNOWN_OPTION, STA_OPTION_RANGE, STA_SINGULAR_CORRELATION, STA_NEEDS_ANSWERS (counts do not suffice for a
-        bootstrap, nor for the delta method of ``ordinal``), and the codes of
+        STA_UNKNOWN_OPTION, STA_OPTION_RANGE, STA_OPTION_CONFLICT (``cluster`` with ``ordinal`` or a bootstrap),
+        STA_SHAPE_MISMATCH (clusters do not belong to the rows, or a person has none), STA_TOO_FEW_PERSONS (also: fewer
+        than two clusters), STA_SINGULAR_CORRELATION, STA_NEEDS_ANSWERS (counts do not suffice for a bootstrap or
+        clusters, nor for the delta method of ``ordinal``), and the codes of
         :func:`~toolkit.psychometrics.correlation.pearson_correlation` or
         :func:`~toolkit.psychometrics.ordinal_correlation.polychoric`.
 
     Warns
     -----
-    STA_DENOMINATORS_DIFFER, STA_HEYWOOD, STA_NEGATIVE_ITEM, STA_NOT_CONVERGED, STA_UNDEFINED
+    STA_DENOMINATORS_DIFFER, STA_HEYWOOD, STA_NEGATIVE_ITEM, STA_NOT_CONVERGED, STA_UNDEFINED, STA_FEW_CLUSTERS
         In ``warnings``, with those of the polychoric correlations. Without convergence all estimates are NaN; bootstrap
         samples without it are left out.
 
@@ -155,6 +179,12 @@ def composite_omega(
     extracted is semTools' ratio; the mean squared standardised loading is given under its own name. Composite
     reliability is Fornell and Larcker's, of the standardised items.
 
+    With ``cluster`` omega moves by ``tr(A dS)`` with the sample covariances S; a person's influence is
+    ``n / (n - 1) x' A x - tr(A S)`` for deviations x from the means, and the variance of omega is
+    ``G / (G - 1) sum_g (sum of influences in cluster g)^2 / n^2`` for G clusters. The limits on the logit scale take
+    Student's t on G - 1 degrees of freedom. The loadings are those of the covariances of all persons, whose differences
+    between clusters count.
+
     With ``ordinal`` the loadings minimise the squared residuals of the polychoric correlations, each over its
     asymptotic variance (diagonally weighted least squares, as lavaan's WLSMV). The true and the total variance of the
     sum of codes follow from bivariate normal probabilities at the thresholds. The delta method uses the full asymptotic
@@ -162,8 +192,8 @@ def composite_omega(
     or, if answers are skewed, 500 it holds.
 
     Validated against semTools 0.5.6 ``compRelSEM`` and ``AVE`` on lavaan 0.7-2 fits to bfi, relative tolerance 1e-4
-    (``tests/parity/test_bfi.py``, ``tests/parity/test_bfi_reliability.py``); the intervals by coverage
-    (``docs/coverage.md``).
+    (``tests/parity/test_bfi.py``, ``tests/parity/test_bfi_reliability.py``), the variance with clusters against lavaan
+    0.6.14 (``tests/parity/test_clusters.py``); the intervals by coverage (``docs/coverage.md``).
 
     References
     ----------
@@ -178,6 +208,9 @@ def composite_omega(
     Green, S. B., & Yang, Y. (2009). Reliability of summed item scores using structural equation modeling: An
     alternative to coefficient alpha. Psychometrika, 74, 155-167. https://doi.org/10.1007/s11336-008-9099-3
 
+    Cameron, A. C., & Miller, D. L. (2015). A practitioner's guide to cluster-robust inference. Journal of Human
+    Resources, 50, 317-372. https://doi.org/10.3368/jhr.50.2.317
+
     Examples
     --------
     >>> import toolkit.psychometrics as pm
@@ -191,16 +224,27 @@ def composite_omega(
     one_of(interval, OmegaInterval, name="interval")
     within(n_bootstrap, name="n_bootstrap", low=100, whole=True)
     random, seed = generator(rng)
-    use = _categorical if ordinal else _continuous
-    found = use(df, denominator, interval, int(n_bootstrap), missing, random)
-    warnings = list(found.warnings)
+    if cluster is not None:
+        refuse_other_interval(interval, "delta")
+    if ordinal:
+        if cluster is not None:
+            raise conflict(
+                "cluster= with ordinal=True",
+                why="the variances of polychoric correlations take persons as independent.",
+                fix="Leave out ordinal=, or cluster=.",
+            )
+        found = _categorical(df, denominator, interval, int(n_bootstrap), missing, random)
+    else:
+        found = _continuous(df, denominator, interval, int(n_bootstrap), missing, random, cluster)
+    by_cluster = found.by_cluster
+    warnings = [*found.warnings, *([] if by_cluster is None else few_clusters(by_cluster.df + 1))]
     if not found.converged:
         warnings.append(_not_fitted())
     warnings += _heywood(found.items, found.loadings) + _differ(found.observed, found.implied)
     estimate = found.observed if denominator == "observed" else found.implied
     if interval == "delta":
         seed = None
-        limits = _logit_interval(estimate, found.error, level)
+        limits = _logit_interval(estimate, found.error, level, by_cluster)
         if found.converged and not np.isfinite(limits.low):
             warnings.append(undefined("omega's interval", "Omega or a loading is at or beyond its limit."))
     else:
@@ -216,6 +260,8 @@ def composite_omega(
         "missing": missing,
         "level": level,
     }
+    if by_cluster is not None:
+        options["n_clusters"] = by_cluster.df + 1
     return OmegaResult(
         estimate=estimate,
         observed_denominator=found.observed,
@@ -226,6 +272,8 @@ def composite_omega(
         loadings=pd.Series(found.loadings, index=list(found.items)),
         interval=limits,
         converged=found.converged,
+        design_effect=None if by_cluster is None else by_cluster.design_effect,
+        n_clusters=None if by_cluster is None else by_cluster.df + 1,
         n_persons=found.n_persons,
         n_items=len(found.items),
         n_dropped=found.n_dropped,
@@ -240,7 +288,8 @@ class _Fitted:
     """A one-factor model, omega with both denominators, and what its interval needs.
 
     ``loadings`` are standardised and ``scale`` holds the standard deviations they belong to; ``error`` is omega's
-    standard error (NaN for a bootstrap), ``replicates`` its bootstrap values (none for the delta method).
+    standard error (NaN for a bootstrap), ``replicates`` its bootstrap values (none for the delta method),
+    ``by_cluster`` its variance with clusters (None without).
     """
 
     items: tuple[str, ...]
@@ -254,6 +303,7 @@ class _Fitted:
     n_persons: int
     n_dropped: int
     warnings: tuple[Problem, ...]
+    by_cluster: ClusteredVariance | None = None
 
 
 def _continuous(
@@ -263,6 +313,7 @@ def _continuous(
     n_bootstrap: int,
     missing: Missing,
     random: np.random.Generator,
+    cluster: pd.Series | npt.ArrayLike | None,
 ) -> _Fitted:
     """Fit one factor to the covariances by maximum likelihood."""
     found = moments(df, missing=missing, minimum_items=3, regular=True)
@@ -270,7 +321,15 @@ def _continuous(
     model = one_factor(found.correlation)
     observed, implied = _both_denominators(model, found.covariance)
     error, replicates = float("nan"), np.empty(0)
-    if interval == "bootstrap":
+    by_cluster = None
+    if cluster is not None:
+        clusters, answers = clusters_behind(df, found, cluster, missing=missing)
+        A = np.full_like(found.covariance, np.nan)
+        if model.converged:
+            A = _omega_gradient(model, found.correlation, scale, denominator) / np.outer(scale, scale)
+        by_cluster = clustered_variance(covariance_influence(answers, A), clusters)
+        error = float(np.sqrt(by_cluster.variance))
+    elif interval == "bootstrap":
         samples = bootstrap_covariances(answers_behind(found), n_bootstrap=n_bootstrap, random=random)
         replicates = np.array([_omega_of(S, denominator) for block in samples for S in block])
     elif model.converged:
@@ -287,6 +346,7 @@ def _continuous(
         n_persons=found.responses.n_persons,
         n_dropped=found.responses.n_dropped,
         warnings=negative_items(found.items, found.covariance),
+        by_cluster=by_cluster,
     )
 
 
@@ -370,11 +430,16 @@ def _omega_of(covariance: Array, denominator: Denominator) -> float:
 
 
 def _omega_standard_error(model: OneFactor, R: Array, scale: Array, n: int, denominator: Denominator) -> float:
-    """Return the standard error of omega by the delta method.
+    """Return the standard error of omega by the delta method: the normal-theory variance 2 tr(A Sigma A Sigma) / n."""
+    A, Sigma = _omega_gradient(model, R, scale, denominator), model.implied
+    variance = 2.0 * float(np.trace(A @ Sigma @ A @ Sigma)) / n
+    return float(np.sqrt(max(variance, 0.0)))
 
-    Omega is a smooth function of the sample covariances S. Its differential is ``tr(A dS)`` for a symmetric A, whose
-    normal-theory variance is ``2 tr(A Sigma A Sigma) / n``. Everything is in the metric of the correlation matrix
-    with item weights ``scale``.
+
+def _omega_gradient(model: OneFactor, R: Array, scale: Array, denominator: Denominator) -> Array:
+    """Return the symmetric A of omega's differential ``tr(A dS)``, omega being a smooth function of covariances S.
+
+    Everything is in the metric of the correlation matrix with item weights ``scale``.
     """
     lam, Sigma = model.loadings, model.implied
     p = lam.size
@@ -394,16 +459,19 @@ def _omega_standard_error(model: OneFactor, R: Array, scale: Array, n: int, deno
     k = np.linalg.lstsq(model.information, by_parameter, rcond=None)[0]
     M = np.outer(k[:p], lam) + np.outer(lam, k[:p]) + np.diag(k[p:])
     A += V @ M @ V
-    variance = 2.0 * float(np.trace(A @ Sigma @ A @ Sigma)) / n
-    return float(np.sqrt(max(variance, 0.0)))
+    return A
 
 
-def _logit_interval(estimate: float, error: float, level: float) -> Interval:
-    """Return Wald limits on the logit scale, brought back; NaN outside (0, 1)."""
-    method = "delta method, logit"
+def _logit_interval(estimate: float, error: float, level: float, by_cluster: ClusteredVariance | None) -> Interval:
+    """Return Wald limits on the logit scale, brought back; NaN outside (0, 1). With clusters, with Student's t."""
+    method, quantile = "delta method, logit", float(stats.norm.ppf(0.5 + level / 2.0))
+    if by_cluster is not None:
+        df = by_cluster.df
+        method = f"delta method, ADF variance summed over {df + 1} clusters, logit, t with {df} df"
+        quantile = t_quantile(level, df)
     if not 1e-8 < estimate < 1.0 - 1e-8 or not np.isfinite(error):
         return Interval(low=float("nan"), high=float("nan"), level=level, method=method)
-    half = float(stats.norm.ppf(0.5 + level / 2.0)) * error / (estimate * (1.0 - estimate))
+    half = quantile * error / (estimate * (1.0 - estimate))
     logit = float(special.logit(estimate))
     low, high = (float(special.expit(logit + shift)) for shift in (-half, half))
     return Interval(low=low, high=high, level=level, method=method)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 from babel.numbers import format_decimal
@@ -302,6 +302,12 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
             extracted=structure["n_factors"] if structure["efa"] else absent,
             suggested=structure["parallel_analysis"]["n_factors"] if structure["parallel_analysis"] else absent,
         )
+    if results["data"]["wave"] is not None and len(results["data"]["waves"]) > 1:
+        found[say["validation_wave"]] = say["validation_wave_value"].format(
+            wave=results["data"]["wave"], waves=len(results["data"]["waves"])
+        )
+    if results["units"] is not None:
+        found[say["validation_units"]] = format_decimal(results["units"]["n_units"], locale=language)
     for code, scale in results["scales"].items():
         alpha = scale["alpha"]
         value = absent
@@ -310,7 +316,7 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
                 alpha=_two_decimals(alpha["estimate"], language, absent),
                 low=_two_decimals(alpha["interval"]["low"], language, absent),
                 high=_two_decimals(alpha["interval"]["high"], language, absent),
-            )
+            ) + _with_units(scale["units"], language, say)
         found[say["validation_alpha"].format(scale=report.scale_names[code])] = value
     verdicts = [rating["verdict"] for rating in results["ratings"]]
     found[say["validation_ratings"]] = say["validation_ratings_value"].format(
@@ -318,6 +324,25 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
     )
     found[say["validation_notes"]] = str(len(results["warnings"]) + len(results["not_computed"]))
     return found
+
+
+def _with_units(units: Mapping[str, Any] | None, language: str, say: Say) -> str:
+    """Say beside an interval what it ignores: how alike persons of a unit are, and the interval that respects units."""
+    if units is None:
+        return ""
+    absent = say["validation_not_computed"]
+    told = ""
+    if units["alpha"] is not None:
+        told += say["validation_alpha_units"].format(
+            low=_two_decimals(units["alpha"]["interval"]["low"], language, absent),
+            high=_two_decimals(units["alpha"]["interval"]["high"], language, absent),
+        )
+    if units["design_effect"] is not None:
+        told += say["validation_design_effect"].format(
+            icc1=_two_decimals(units["design_effect"]["icc1"], language, absent),
+            effect=_two_decimals(units["design_effect"]["design_effect"], language, absent),
+        )
+    return told
 
 
 def _two_decimals(number: float | None, language: str, absent: str) -> str:
