@@ -26,6 +26,7 @@ from toolkit.psychometrics.cfa._matrices import (
 )
 from toolkit.psychometrics.cfa.moments import GroupSample, Pattern
 
+_ROUNDING = 1e-13
 _LOG_2PI = float(np.log(2.0 * np.pi))
 
 
@@ -49,6 +50,15 @@ def shares(samples: Sequence[GroupSample]) -> Array:
     n = np.array([sample.n for sample in samples], dtype=np.float64)
     share: Array = n / n.sum()
     return share
+
+
+def positive_root(Sigma: Array) -> Array | None:
+    """Return the lower Cholesky root of a covariance matrix, or None where it is singular to rounding."""
+    try:
+        C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return None
+    return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
@@ -87,9 +97,8 @@ class NormalDiscrepancy:
         found = np.empty(len(self.samples))
         for number, (group, sample) in enumerate(zip(self.compiled.groups, self.samples, strict=True)):
             at = implied(group, x)
-            try:
-                C = linalg.cholesky(at.Sigma, lower=True)
-            except linalg.LinAlgError:
+            C = positive_root(at.Sigma)
+            if C is None:
                 return np.full(len(self.samples), np.inf)
             T = self._moments(sample, at)
             trace = float(np.trace(linalg.cho_solve((C, True), T)))
@@ -239,9 +248,8 @@ def pattern_value(patterns: Sequence[Pattern], mu: Array, Sigma: Array) -> float
     total = 0.0
     for pattern in patterns:
         part = Sigma[np.ix_(pattern.seen, pattern.seen)]
-        try:
-            C = linalg.cholesky(part, lower=True, check_finite=False)
-        except linalg.LinAlgError:
+        C = positive_root(part)
+        if C is None:
             return float("inf")
         away = pattern.mean - mu[pattern.seen]
         T = pattern.S + np.outer(away, away)
