@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from toolkit import instruments
 from toolkit import psychometrics as pm
 
 ROOT = Path(__file__).parents[2]

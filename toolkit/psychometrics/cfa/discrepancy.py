@@ -31,6 +31,8 @@ from toolkit.psychometrics.cfa._matrices import (
 from toolkit.psychometrics.cfa.moments import GroupSample
 from toolkit.psychometrics.cfa.patterns import likelihood, moment_information
 
+_ROUNDING = 1e-13
+
 
 class Discrepancy(Protocol):
     """What the optimiser needs of a discrepancy function."""
@@ -52,6 +54,15 @@ def shares(samples: Sequence[GroupSample]) -> Array:
     n = np.array([sample.n for sample in samples], dtype=np.float64)
     share: Array = n / n.sum()
     return share
+
+
+def positive_root(Sigma: Array) -> Array | None:
+    """Return the lower Cholesky root of a covariance matrix, or None where it is singular to rounding."""
+    try:
+        C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return None
+    return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
@@ -94,9 +105,8 @@ class NormalDiscrepancy:
         found = np.empty(len(self.samples))
         for number, (group, sample) in enumerate(zip(self.compiled.groups, self.samples, strict=True)):
             at = implied(group, x)
-            try:
-                C = linalg.cholesky(at.Sigma, lower=True)
-            except linalg.LinAlgError:
+            C = positive_root(at.Sigma)
+            if C is None:
                 return np.full(len(self.samples), np.inf)
             T = self._moments(sample, at)
             trace = float(np.trace(linalg.cho_solve((C, True), T)))
@@ -197,6 +207,16 @@ class LeastSquares:
             total += share * (slopes.T @ (W[:, None] * slopes))
         return total
 
+    def information_as_answered(self, x: Array) -> Array:
+        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
+        return total
+
     def _evaluated(self, x: Array) -> list[tuple[Implied, Array, Array]]:
         """Return, for each group, what is implied at x, the statistics less that, and its slopes."""
         if self._known is None or not np.array_equal(self._known[0], x):
@@ -250,6 +270,16 @@ class FullInformation:
                 D = moment_slopes(group, at)
                 W = moment_information(sample.patterns, at.mu, at.Sigma)
                 total += share * (D.T @ W @ D + curvature(group, x, G / sample.n, h / sample.n))
+        return total
+
+    def information_as_answered(self, x: Array) -> Array:
+        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
         return total
 
     def _evaluated(self, x: Array) -> list[tuple[Implied, float, Array, Array]]:

@@ -7,7 +7,7 @@ a pattern, K the inverse of its covariances, d its mean less mu, T its covarianc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ _AT_ONCE = 2_000_000
 _MOST_STEPS = 5000
 _EM_STEPS = 3
 _CLOSE = 1e-11
+_SINGULAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,8 +100,8 @@ def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Arra
     return value, G, h
 
 
-def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
-    """Return the observed information of one person about means and half-vectorised covariances.
+def moment_information(patterns: Patterns, mu: Array, Sigma: Array, *, expected: bool = False) -> Array:
+    """Return the observed, or expected, information of one person about means and half-vectorised covariances.
 
     Shape (p + p (p + 1) / 2, p + p (p + 1) / 2). Sums over patterns of products of two matrices are one matrix product
     of their half-vectorised forms.
@@ -114,6 +115,9 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
         d, T = _deviations(patterns, part, mu)
         weighted = n[:, None] * K[:, i, j]
         KK += weighted.sum(axis=0)
+        if expected:
+            KQ += weighted.T @ (0.5 * K)[:, i, j]
+            continue
         KQ += weighted.T @ (K @ T @ K - 0.5 * K)[:, i, j]
         Ke += weighted.T @ (K @ d[:, :, None])[:, :, 0]
     place = np.empty((p, p), dtype=np.int64)
@@ -139,24 +143,29 @@ def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
     Little, R. J. A., & Rubin, D. B. (2002). Statistical analysis with missing data (2nd ed.), section 11.2. Wiley.
     https://doi.org/10.1002/9781119013563
     """
-    mean, S = np.nanmean(values, axis=0), np.diag(np.nanvar(values, axis=0))
-    value, G, h = likelihood(patterns, mean, S)
+    centre, unit = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    scaled = _scaled(patterns, centre, unit)
+    mean, S = np.zeros(unit.size), np.eye(unit.size)
+    value, G, h = likelihood(scaled, mean, S)
     for step in range(_MOST_STEPS):
         found = None
         if step >= _EM_STEPS:
-            moved = _newton(patterns, mean, S, G, h)
-            found = likelihood(patterns, *moved)
+            moved = _newton(scaled, mean, S, G, h)
+            found = likelihood(scaled, *moved)
         if found is None or not found[0] <= value + 1e-12 * abs(value):
-            moved = _expected(mean, S, G, h, float(patterns.n.sum()))
-            found = likelihood(patterns, *moved)
-        change = max(
-            float(np.abs(moved[0] - mean).max()),
-            float(np.abs(moved[1] - S).max() / max(float(np.diag(S).max()), 1e-300)),
-        )
+            moved = _expected(mean, S, G, h, float(scaled.n.sum()))
+            found = likelihood(scaled, *moved)
+        change = max(float(np.abs(moved[0] - mean).max()), float(np.abs(moved[1] - S).max()))
         (mean, S), (value, G, h) = moved, found
-        if change < _CLOSE:
+        if change < _CLOSE or np.linalg.eigvalsh(S)[0] < _SINGULAR:
             break
-    return mean, S
+    return centre + unit * mean, S * np.outer(unit, unit)
+
+
+def _scaled(patterns: Patterns, centre: Array, unit: Array) -> Patterns:
+    """Return patterns with each item's centre at 0 and its unit at 1."""
+    mean = np.where(patterns.seen, (patterns.mean - centre) / unit, 0.0)
+    return replace(patterns, mean=mean, S=patterns.S / np.outer(unit, unit))
 
 
 def _own_part(Sigma: Array, both: Flags) -> Array:
