@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from toolkit import instruments
 from toolkit import psychometrics as pm
 
 ROOT = Path(__file__).parents[2]
