@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.alignment import AlignmentResult, alignment
     from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
     from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
+    "AlignmentResult",
     "AlphaResult",
     "BartlettSphericityResult",
     "CarelessRespondingResult",
@@ -104,6 +106,7 @@ __all__ = [
     "SplitHalfResult",
     "TwoLevelCfaResult",
     "WithinGroupResult",
+    "alignment",
     "bartlett_sphericity",
     "careless_responding",
     "cfa",
@@ -226,6 +229,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.alignment": ("AlignmentResult", "alignment"),
     "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
     "cfa.local_dependence": ("LocalDependenceResult", "local_dependence"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
