@@ -154,6 +154,11 @@ def saturated_information(sample: GroupSample) -> Array:
     return total
 
 
+def normal_weight(Sigma: Array) -> Array:
+    """Return one person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
+    return _covariance_block(inverse(Sigma), *vech(Sigma.shape[0]))
+
+
 def _covariance_block(K: Array, i: Counts, j: Counts) -> Array:
     """Return ``D' (K (x) K) D / 2`` for half-vectorised covariances with duplication matrix D."""
     block = K[np.ix_(i, i)] * K[np.ix_(j, j)] + K[np.ix_(i, j)] * K[np.ix_(j, i)]

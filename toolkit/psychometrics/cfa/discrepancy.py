@@ -207,16 +207,6 @@ class LeastSquares:
             total += share * (slopes.T @ (W[:, None] * slopes))
         return total
 
-    def information_as_answered(self, x: Array) -> Array:
-        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
-        total = np.zeros((x.size, x.size))
-        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
-            at = implied(group, x)
-            if sample.patterns is not None:
-                D = moment_slopes(group, at)
-                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
-        return total
-
     def _evaluated(self, x: Array) -> list[tuple[Implied, Array, Array]]:
         """Return, for each group, what is implied at x, the statistics less that, and its slopes."""
         if self._known is None or not np.array_equal(self._known[0], x):

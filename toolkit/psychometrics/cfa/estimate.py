@@ -137,7 +137,7 @@ def minimum(problem: Discrepancy, start: Array, unit: Array) -> Solution:
             moved_value = problem.value(moved)
             unjudged += 1
         else:
-            moved, moved_value = _line(problem, x, value, unit * direction, decrement)
+            moved, moved_value = line_search(problem, x, value, unit * direction, decrement)
         if moved is None or not np.isfinite(moved_value):
             if fresh == 0:
                 break
@@ -149,14 +149,15 @@ def minimum(problem: Discrepancy, start: Array, unit: Array) -> Solution:
         fresh += 1
         if step < 4:
             H, fresh = metric(problem.information(x), unit), 0
-        H = _updated(H, s, y)
+        H = updated(H, s, y)
     converged = abs(decrement) <= _LOOSE_DECREMENT * max(1.0, abs(value))
     return Solution(x=x, value=value, converged=converged, n_iterations=step + 1, n_starts=1)
 
 
-def _line(
+def line_search(
     problem: Discrepancy, x: Array, value: float, direction: Array, decrement: float
 ) -> tuple[Array | None, float]:
+    """Return a point in that direction with a lower discrepancy, and its value there; None where there is none."""
     length = 1.0
     noise = 4.0 * np.finfo(float).eps * max(1.0, abs(value))
     for _halving in range(40):
@@ -168,7 +169,7 @@ def _line(
     return None, value
 
 
-def _updated(H: Array, s: Array, y: Array) -> Array:
+def updated(H: Array, s: Array, y: Array) -> Array:
     """Return the inverse metric after a BFGS update, if the curvature allows one."""
     curvature = float(s @ y)
     if curvature <= 1e-12 * float(np.linalg.norm(s) * np.linalg.norm(y)):
@@ -177,6 +178,12 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
     scale = (1.0 + float(y @ Hy) / curvature) / curvature
     updated: Array = H + scale * np.outer(s, s) - (np.outer(s, Hy) + np.outer(Hy, s)) / curvature
     return updated
+
+
+def metric_at(problem: Discrepancy, x: Array) -> Array:
+    """Return the inverse of twice the information at x, in the parameters' own units."""
+    unit = units(problem.compiled, x)
+    return metric(problem.information(x), unit) * np.outer(unit, unit)
 
 
 def metric(information: Array, unit: Array) -> Array:
