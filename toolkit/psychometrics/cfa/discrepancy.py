@@ -61,6 +61,14 @@ def positive_root(Sigma: Array) -> Array | None:
     return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
 
 
+def _inverse(Sigma: Values) -> Values:
+    """Return the inverse of a covariance matrix, real or complex, as exact where items have different units."""
+    size = np.sqrt(np.abs(np.diag(Sigma)))
+    unit = np.outer(size, size)
+    inverse: Values = np.linalg.inv(Sigma / unit) / unit
+    return inverse
+
+
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
     C = np.linalg.cholesky(at.Sigma)
@@ -114,7 +122,7 @@ class NormalDiscrepancy:
         total = np.zeros(x.size, dtype=x.dtype)
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            inverse = np.linalg.inv(at.Sigma)
+            inverse = _inverse(at.Sigma)
             G = inverse - inverse @ self._moments(sample, at) @ inverse
             h = -2.0 * inverse @ (sample.mean - at.mu) if self.means else None
             total += share * pulled_back(group, at, G, h)
@@ -263,7 +271,7 @@ def pattern_slopes(patterns: Sequence[Pattern], mu: Values, Sigma: Values) -> tu
     G, h = np.zeros_like(Sigma), np.zeros_like(mu)
     for pattern in patterns:
         square = np.ix_(pattern.seen, pattern.seen)
-        inverse = np.linalg.inv(Sigma[square])
+        inverse = _inverse(Sigma[square])
         away = pattern.mean - mu[pattern.seen]
         G[square] += pattern.n * (inverse - inverse @ (pattern.S + np.outer(away, away)) @ inverse)
         h[pattern.seen] -= 2.0 * pattern.n * inverse @ away
