@@ -88,11 +88,11 @@ def compare_fit(
     n_less: int = 0,
     more: Iterable[str] = (),
 ) -> int:
-    """Compare every fit measure that both have; ``lacking`` are NaN here and must be numbers there.
+    """Compare every fit measure that both have.
 
-    ``more`` are numbers here and not there. ``n_less`` is what lavaan 0.6.14 takes from the persons in the robust RMSEA
-    of ordered items (the number of groups), where 0.7 takes nothing; its values are brought to all persons, but for the
-    probability of close fit.
+    ``lacking`` are NaN here and must be numbers there; ``more`` are numbers here and not there. ``n_less`` is what
+    lavaan 0.6.14 takes from the persons in the robust RMSEA of ordered items (the number of groups), where 0.7 takes
+    nothing; its values are brought to all persons, but for the probability of close fit.
     """
     theirs = {name: value for name, value in record["fit"].items() if name in result.fit}
     lacking = set(lacking)

@@ -176,7 +176,7 @@ def saturated_trace(sample: GroupSample, *, means: bool, correction: float = 1.0
     p = sample.mean.size
     if sample.patterns is not None:
         s = cluster_sums(saturated_scores(sample), sample.clusters)
-        return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+        return correction * float(np.trace(inverse(saturated_information(sample)) @ (s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
     if sample.clusters is None:

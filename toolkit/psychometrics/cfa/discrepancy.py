@@ -65,9 +65,17 @@ def positive_root(Sigma: Array) -> Array | None:
     return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
 
 
+def _inverse(Sigma: Values) -> Values:
+    """Return the inverse of a covariance matrix, real or complex, as exact where items have different units."""
+    size = np.sqrt(np.abs(np.diag(Sigma)))
+    unit = np.outer(size, size)
+    inverse: Values = np.linalg.inv(Sigma / unit) / unit
+    return inverse
+
+
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
-    K = np.linalg.inv(at.Sigma)
+    K = _inverse(at.Sigma)
     of_covariances, place = _quadratic_forms(group, at, K, K)
     total = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
     if means:
@@ -122,7 +130,7 @@ class NormalDiscrepancy:
         total = np.zeros(x.size, dtype=x.dtype)
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            inverse = np.linalg.inv(at.Sigma)
+            inverse = _inverse(at.Sigma)
             G = inverse - inverse @ self._moments(sample, at) @ inverse
             h = -2.0 * inverse @ (sample.mean - at.mu) if self.means else None
             total += share * pulled_back(group, at, G, h)
@@ -141,7 +149,7 @@ class NormalDiscrepancy:
         total = np.zeros((x.size, x.size))
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            K = np.linalg.inv(at.Sigma)
+            K = _inverse(at.Sigma)
             KTK = K @ self._moments(sample, at) @ K
             of_covariances, place = _quadratic_forms(group, at, K, 2.0 * KTK - K)
             own = gathered(gathered(of_covariances, place, group.q).T, place, group.q)

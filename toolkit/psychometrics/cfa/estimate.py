@@ -49,8 +49,10 @@ class Solution:
     n_starts: int
 
 
-def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
+def fitted(problem: Discrepancy, samples: Sequence[GroupSample], *, keep_failed: bool = False) -> Solution:
     """Return the minimum of a discrepancy; where the first search fails, of several from other starts.
+
+    With ``keep_failed`` a search that did not converge is returned wherever it ended.
 
     Raises
     ------
@@ -75,7 +77,8 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
             best = other
     if not np.isfinite(best.value):
         raise StatisticsError(_impossible())
-    refuse_unidentified(problem, best, start, unit)
+    if best.converged or not keep_failed:
+        refuse_unidentified(problem, best, start, unit)
     return Solution(
         x=best.x, value=best.value, converged=best.converged, n_iterations=best.n_iterations, n_starts=tried
     )
@@ -84,12 +87,14 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample]) -> Solution:
 def units(compiled: Compiled, x: Array) -> Array:
     """Return each parameter's natural unit, made of the standard deviations that the model implies at x.
 
-    In these units searches and limits do not depend on how items are scaled.
+    A factor's is that with which it would explain all of the item that it explains best. In these units searches and
+    limits do not depend on how items are scaled.
     """
     unit = np.full(compiled.q, np.inf)
-    for group in compiled.groups:
-        at = implied(group, x)
-        item, factor = (_positive_root(np.diag(matrix)) for matrix in (at.Sigma, at.V))
+    states = [implied(group, x) for group in compiled.groups]
+    item = _or_one(np.sqrt(np.max([np.abs(np.diag(at.Sigma)) for at in states], axis=0)))
+    for group, at in zip(compiled.groups, states, strict=True):
+        factor = 1.0 / _or_one(np.abs(at.L / item[:, None]).max(axis=0))
         of = {
             "Lambda": np.outer(item, 1.0 / factor),
             "B": np.outer(factor, 1.0 / factor),
@@ -106,9 +111,8 @@ def units(compiled: Compiled, x: Array) -> Array:
     return np.where(np.isfinite(unit), unit, 1.0)
 
 
-def _positive_root(variances: Array) -> Array:
-    root: Array = np.sqrt(np.abs(variances))
-    return np.where(root > 0.0, root, 1.0)
+def _or_one(sizes: Array) -> Array:
+    return np.where(sizes > 0.0, sizes, 1.0)
 
 
 def minimum(problem: Discrepancy, start: Array, unit: Array) -> Solution:
@@ -233,12 +237,15 @@ def refuse_unidentified(problem: Discrepancy, found: Solution, start: Array, uni
 
 def _idle_parameters(problem: Discrepancy, x: Array, unit: Array) -> list[str]:
     """Return the names of parameters that can change together without any effect; none if there are none."""
-    information = problem.information(x) * np.outer(unit, unit)
+    information = problem.information(x)
     if not np.isfinite(information).all():
         return []
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    idle = np.diag(information) <= 1e-14 * max(float(np.diag(information).max()), 1e-300)
+    # Nothing is known of it by its own unit, nor by that of the data.
+    idle = np.ones(unit.size, dtype=bool)
+    for known in (scale**2, (scale * unit) ** 2):
+        idle &= known <= 1e-14 * known.max()
     if values[0] > _SINGULAR and not idle.any():
         return []
     weight = np.abs(vectors[:, 0]) if not idle.any() else idle.astype(np.float64)
@@ -263,7 +270,8 @@ def starting_values(compiled: Compiled, samples: Sequence[GroupSample], *, as_as
     x = np.zeros(compiled.q)
     known = np.zeros(compiled.q, dtype=bool)
     model = compiled.model
-    guesses = [_guess(compiled, number, sample) for number, sample in enumerate(samples)]
+    largest = np.max([np.diag(sample.S) for sample in samples], axis=0)
+    guesses = [_guess(compiled, number, sample, largest) for number, sample in enumerate(samples)]
     for row, place, (name, r, c) in zip(model.parameters, compiled.place, position_table(model), strict=True):
         if place < 0 or known[place]:
             continue
@@ -273,8 +281,8 @@ def starting_values(compiled: Compiled, samples: Sequence[GroupSample], *, as_as
     return _inside(compiled, x)
 
 
-def _guess(compiled: Compiled, number: int, sample: GroupSample) -> dict[str, Array]:
-    """Return guessed matrices of one group."""
+def _guess(compiled: Compiled, number: int, sample: GroupSample, largest: Array) -> dict[str, Array]:
+    """Return guessed matrices of one group; ``largest`` are the items' largest variances in any."""
     group, model = compiled.groups[number], compiled.model
     sd = np.sqrt(np.diag(sample.S))
     R = sample.S / np.outer(sd, sd)
@@ -301,7 +309,7 @@ def _guess(compiled: Compiled, number: int, sample: GroupSample) -> dict[str, Ar
     B[group.free["B"].row, group.free["B"].column] = 0.7
     theta = group.fixed["Theta"].copy()
     places = np.diag_indices_from(theta)
-    theta[places] = 0.5 * np.diag(sample.S)
+    theta[places] = np.maximum(0.5 * np.diag(sample.S), 1e-3 * largest)
     tau = np.zeros_like(group.fixed["tau"])
     if sample.ordinal is not None and tau.size:
         tau[:, 0] = _observed_thresholds(group.item_of, group.ordered, sample.ordinal.statistics)

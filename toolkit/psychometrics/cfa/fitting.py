@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import Compiled, compiled, implied, row_slopes
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
@@ -182,10 +182,10 @@ def _by_likelihood(
             saturated_trace(sample, means=means, correction=each)
             for sample, each in zip(samples, corrections, strict=True)
         )
-        trace -= float(np.trace(np.linalg.solve(information, B)))
+        trace -= float(np.trace(inverse(information) @ B))
         statistic = mean_scaled(value, df, trace)
     else:
-        covariance = np.linalg.inv(information) / n
+        covariance = inverse(information) / n
         statistic = ChiSquare(value=value, df=df)
     baseline = normal_baseline(samples, means=means, robust=robust)
     basis = UNAVAILABLE
@@ -231,7 +231,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     value = n * solution.value
     df = sum(w.size for w in weights) - x.size
     parts = least_squares_parts(use, samples, weights, x)
-    C = np.linalg.inv(parts.E)
+    C = inverse(parts.E)
     p = len(use.model.items)
     levels = weights[0].size - p * (p - 1) // 2
     baseline = least_squares_baseline(samples, weights, levels)

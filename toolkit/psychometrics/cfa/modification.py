@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     compiled,
@@ -58,7 +58,7 @@ def score_tests(fit: FittedModel, candidates: Sequence[Parameter]) -> tuple[Arra
     score = -0.5 * np.asarray(problem.gradient(x))[q:]
     information = problem.information_as_answered(x) if isinstance(problem, FullInformation) else problem.information(x)
     mixed = information[:q, q:]
-    left = np.diag(information)[q:] - np.einsum("ij,ij->j", mixed, np.linalg.solve(information[:q, :q], mixed))
+    left = np.diag(information)[q:] - np.einsum("ij,ij->j", mixed, inverse(information[:q, :q]) @ mixed)
     square = units(use, x)[q:] ** 2
     known = left * square > _SMALLEST_INFORMATION * np.maximum(1.0, np.diag(information)[q:] * square)
     n = float(fit.n)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
@@ -330,7 +330,7 @@ def _traces(H0: Nestable, H1: Nestable) -> tuple[float, float]:
     length = _lengths(D1)
     mapped = np.linalg.lstsq(D1 / length, D0 / _lengths(D0), rcond=None)[0]
     A = linalg.null_space(mapped.T, rcond=1e-8).T * length
-    C = np.linalg.inv(parts.E)
+    C = inverse(parts.E)
     AC = A @ C
     Q = AC.T @ np.linalg.solve(AC @ A.T, AC)
     QK = Q @ parts.K
