@@ -29,7 +29,7 @@ from toolkit.psychometrics.cfa._matrices import (
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.moments import GroupSample
-from toolkit.psychometrics.cfa.patterns import likelihood, moment_information
+from toolkit.psychometrics.cfa.patterns import ROUNDING, likelihood, moment_information
 
 
 class Discrepancy(Protocol):
@@ -52,6 +52,15 @@ def shares(samples: Sequence[GroupSample]) -> Array:
     n = np.array([sample.n for sample in samples], dtype=np.float64)
     share: Array = n / n.sum()
     return share
+
+
+def positive_root(Sigma: Array) -> Array | None:
+    """Return the lower Cholesky root of a covariance matrix, or None where it is singular to rounding."""
+    try:
+        C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return None
+    return C if (np.diag(C) ** 2 > ROUNDING * np.diag(Sigma)).all() else None
 
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
@@ -94,9 +103,8 @@ class NormalDiscrepancy:
         found = np.empty(len(self.samples))
         for number, (group, sample) in enumerate(zip(self.compiled.groups, self.samples, strict=True)):
             at = implied(group, x)
-            try:
-                C = linalg.cholesky(at.Sigma, lower=True)
-            except linalg.LinAlgError:
+            C = positive_root(at.Sigma)
+            if C is None:
                 return np.full(len(self.samples), np.inf)
             T = self._moments(sample, at)
             trace = float(np.trace(linalg.cho_solve((C, True), T)))
@@ -239,6 +247,17 @@ class FullInformation:
             for group, share in zip(self.compiled.groups, self.share, strict=True)
         ]
         return np.asarray(sum(parts[1:], parts[0]))
+
+    def information_as_answered(self, x: Array) -> Array:
+        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share, (at, _, _, _) in zip(
+            self.compiled.groups, self.samples, self.share, self._evaluated(x), strict=True
+        ):
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
+        return total
 
     def observed_information(self, x: Array) -> Array:
         """Return half of the second slopes of F in x: that of the moments, and what their own curvature adds."""

@@ -128,9 +128,12 @@ class FittedModel:
         for number, group in enumerate(self.compiled.groups):
             at = implied(group, self.x)
             where = f" in group {number + 1}" if several else ""
+            sd = np.sqrt(np.abs(np.diag(at.Sigma)))
+            # what a factor's variance adds to the item that it explains best
+            reach = np.abs(at.L / sd[:, None]).max(axis=0)
             for names, matrix, kind in (
-                (model.items, at.matrices["Theta"], "residual variance"),
-                (model.factors, at.matrices["Psi"], "factor variance"),
+                (model.items, at.matrices["Theta"] / np.outer(sd, sd), "residual variance"),
+                (model.factors, at.matrices["Psi"] * np.outer(reach, reach), "factor variance"),
             ):
                 negative = [name for name, v in zip(names, np.diag(matrix), strict=True) if v < _ZERO_VARIANCE]
                 found += [f"negative {kind} of {name}{where}" for name in negative]
