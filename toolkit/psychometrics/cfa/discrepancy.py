@@ -29,9 +29,7 @@ from toolkit.psychometrics.cfa._matrices import (
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.moments import GroupSample
-from toolkit.psychometrics.cfa.patterns import likelihood, moment_information
-
-_ROUNDING = 1e-13
+from toolkit.psychometrics.cfa.patterns import ROUNDING, likelihood, moment_information
 
 
 class Discrepancy(Protocol):
@@ -62,7 +60,7 @@ def positive_root(Sigma: Array) -> Array | None:
         C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
     except linalg.LinAlgError:
         return None
-    return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
+    return C if (np.diag(C) ** 2 > ROUNDING * np.diag(Sigma)).all() else None
 
 
 def _inverse(Sigma: Values) -> Values:

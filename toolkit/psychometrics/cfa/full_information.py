@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics.cfa.moments import (
-    Frame,
-    GroupSample,
-    refuse_constant,
-    refuse_singular,
-    refuse_weak_group,
-)
+from toolkit.psychometrics.cfa.moments import Frame, GroupSample, refuse_constant, refuse_singular, refuse_weak_group
 from toolkit.psychometrics.cfa.patterns import likelihood, moment_information, patterns_of, saturated_moments
 
 

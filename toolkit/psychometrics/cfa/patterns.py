@@ -16,6 +16,8 @@ from toolkit.psychometrics._numerics import Array, Counts, Flags
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _AT_ONCE = 2_000_000
 """Numbers in a stack of matrices that are handled at once."""
+ROUNDING = 1e-13
+"""A variance that others leave less than this share of is 0 but for rounding."""
 _MOST_STEPS = 5000
 _EM_STEPS = 3
 _CLOSE = 1e-11
@@ -86,20 +88,19 @@ def _inverse(own: Array) -> Array:
 def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Array, Array]:
     """Return minus twice the log likelihood and its slopes in Sigma, shape (p, p), and in mu, shape (p,).
 
-    Infinite, with slopes of 0, where Sigma is not positive definite.
+    Infinite, with slopes of 0, where Sigma is not positive definite beyond rounding.
     """
     value, G, h = 0.0, np.zeros_like(Sigma), np.zeros_like(mu)
     for part in patterns.parts():
         seen, n = patterns.seen[part], patterns.n[part]
         both = seen[:, :, None] & seen[:, None, :]
         own = _own_part(Sigma, both)
-        try:
-            C = np.linalg.cholesky(own)
-        except np.linalg.LinAlgError:
+        roots = _roots(own)
+        if roots is None:
             return float("inf"), np.zeros_like(Sigma), np.zeros_like(mu)
         K = np.where(both, _inverse(own), 0.0)
         d, T = _deviations(patterns, part, mu)
-        determinants = 2.0 * np.log(np.diagonal(C, axis1=1, axis2=2)).sum(axis=1)
+        determinants = 2.0 * np.log(roots).sum(axis=1)
         value += float(n @ (seen.sum(axis=1) * _LOG_2PI + determinants + (K * T).sum(axis=(1, 2))))
         G += np.tensordot(n, K - K @ T @ K, axes=1)
         h -= 2.0 * np.tensordot(n, (K @ d[:, :, None])[:, :, 0], axes=1)
@@ -107,7 +108,7 @@ def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Arra
 
 
 def moment_information(patterns: Patterns, mu: Array, Sigma: Array, *, expected: bool = False) -> Array:
-    """Return the observed, or expected, information of one person about means and half-vectorised covariances.
+    """Return the observed information of one person about means and half-vectorised covariances, or the expected one.
 
     Shape (p + p (p + 1) / 2, p + p (p + 1) / 2). Sums over patterns of products of two matrices are one matrix product
     of their half-vectorised forms.
@@ -118,12 +119,12 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array, *, expected:
     for part in patterns.parts():
         n = patterns.n[part]
         K = inverses(Sigma, patterns.seen[part])
-        d, T = _deviations(patterns, part, mu)
         weighted = n[:, None] * K[:, i, j]
         KK += weighted.sum(axis=0)
         if expected:
             KQ += weighted.T @ (0.5 * K)[:, i, j]
             continue
+        d, T = _deviations(patterns, part, mu)
         KQ += weighted.T @ (K @ T @ K - 0.5 * K)[:, i, j]
         Ke += weighted.T @ (K @ d[:, :, None])[:, :, 0]
     place = np.empty((p, p), dtype=np.int64)
@@ -142,7 +143,8 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array, *, expected:
 def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
     """Return the maximum likelihood means and covariances of incomplete normal answers.
 
-    The EM algorithm begins, and Newton's method ends; a step of Newton that would not raise the likelihood is EM's.
+    All is in standard units. The EM algorithm begins, and Newton's method ends; a step of Newton that would not
+    raise the likelihood is EM's.
 
     References
     ----------
@@ -172,6 +174,15 @@ def _scaled(patterns: Patterns, centre: Array, unit: Array) -> Patterns:
     """Return patterns with each item's centre at 0 and its unit at 1."""
     mean = np.where(patterns.seen, (patterns.mean - centre) / unit, 0.0)
     return replace(patterns, mean=mean, S=patterns.S / np.outer(unit, unit))
+
+
+def _roots(own: Array) -> Array | None:
+    """Return the diagonals of the Cholesky roots of a stack, or None where one is singular to rounding."""
+    try:
+        roots: Array = np.diagonal(np.linalg.cholesky(own), axis1=1, axis2=2)
+    except np.linalg.LinAlgError:
+        return None
+    return roots if (roots**2 > ROUNDING * np.diagonal(own, axis1=1, axis2=2)).all() else None
 
 
 def _own_part(Sigma: Array, both: Flags) -> Array:
