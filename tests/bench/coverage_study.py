@@ -118,8 +118,8 @@ def monte_carlo_error(rate: float, n: int) -> float:
     return float(np.sqrt(rate * (1.0 - rate) / n))
 
 
-def as_markdown(studies: Sequence[Study], records: Mapping[str, Record]) -> str:
-    """Return one table a family: a row a cell, a column a quantity, each rate with its Monte Carlo error."""
+def as_markdown(studies: Sequence[Study], records: Mapping[str, Record], heading: str = "##") -> str:
+    """Return one table a family: a row a cell, a column a quantity, each rate or mean with its Monte Carlo error."""
     parts = []
     for family in dict.fromkeys(study.family for study in studies):
         own = [study for study in studies if study.family == family and records[study.name].n]
@@ -127,7 +127,7 @@ def as_markdown(studies: Sequence[Study], records: Mapping[str, Record]) -> str:
             continue
         quantities = list(dict.fromkeys(name for study in own for name in records[study.name].hits))
         head = [*own[0].columns, "replications", *quantities]
-        lines = [f"## {family}", "", f"Nominal: {own[0].nominal}.", "", _row(head), _row(["---"] * len(head))]
+        lines = [f"{heading} {family}", "", f"Nominal: {own[0].nominal}.", "", _row(head), _row(["---"] * len(head))]
         for study in own:
             record = records[study.name]
             cells = [_rate(record.hits.get(quantity, [])) for quantity in quantities]
@@ -162,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="studies whose name holds one of these texts")
     parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--write", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--heading", default="##", help="mark of the tables' headings")
     given = parser.parse_args(arguments)
     studies = [study for module in MODULES for study in import_module(module).studies()]
     chosen = [study for study in studies if any(text in study.name for text in given.only)]
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             done = load(study, given.store).n
             task = bar.add_task(study.name, total=given.replications, completed=min(done, given.replications))
             run(study, given.replications, given.store, lambda task=task: bar.advance(task))
-    tables = as_markdown(chosen, {study.name: load(study, given.store) for study in chosen})
+    tables = as_markdown(chosen, {study.name: load(study, given.store) for study in chosen}, given.heading)
     if given.write:
         given.write.write_text(rewritten(given.write.read_text(encoding="utf-8"), tables), encoding="utf-8")
     Console().print(tables, markup=False, highlight=False)

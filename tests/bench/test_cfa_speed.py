@@ -128,15 +128,15 @@ def test_confirmatory_factor_analysis(n: int, tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.bench
-def test_invariance_of_bfi(bfi: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invariance_of_bfi(bfi_raw: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     load = reference_load()
     items = [f"{scale}{number}" for scale in "ACENO" for number in range(1, 6)]
     model = model_of(items, 5)
     work = {
-        "ML": lambda: pm.invariance(bfi, model, group="gender"),
-        "MLR": lambda: pm.invariance(bfi, model, group="gender", estimator="MLR"),
-        "ordered answers": lambda: pm.invariance(bfi, model, group="gender", ordered=True),
-        "full information, MLR, one group": lambda: pm.cfa(bfi, model, missing="fiml", estimator="MLR"),
+        "ML": lambda: pm.invariance(bfi_raw, model, group="gender"),
+        "MLR": lambda: pm.invariance(bfi_raw, model, group="gender", estimator="MLR"),
+        "ordered answers": lambda: pm.invariance(bfi_raw, model, group="gender", ordered=True),
+        "full information, MLR, one group": lambda: pm.cfa(bfi_raw, model, missing="fiml", estimator="MLR"),
     }
     report({name: timed(run, 3, load) for name, run in work.items()}, "invariance of bfi over gender", capsys)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.alignment import AlignmentResult, alignment
     from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
     from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
     from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
@@ -58,9 +59,11 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.reliability.table import ReliabilityTableResult, reliability_table
     from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
+    from toolkit.psychometrics.short_forms import ShortFormResult, short_form
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
+    "AlignmentResult",
     "AlphaResult",
     "BartlettSphericityResult",
     "CarelessRespondingResult",
@@ -100,10 +103,12 @@ __all__ = [
     "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "ShortFormResult",
     "SplitConfirmationResult",
     "SplitHalfResult",
     "TwoLevelCfaResult",
     "WithinGroupResult",
+    "alignment",
     "bartlett_sphericity",
     "careless_responding",
     "cfa",
@@ -137,6 +142,7 @@ __all__ = [
     "reliability_table",
     "reliable_change",
     "retention",
+    "short_form",
     "simulate_ordinal",
     "spearman_correlation",
     "split_confirmation",
@@ -204,6 +210,7 @@ _HOMES = {
         "ReliabilityTableResult",
         "reliability_table",
     ),
+    "short_forms": ("ShortFormResult", "short_form"),
     "simulate": ("simulate_ordinal",),
     "cfa.cfa": ("CfaResult", "cfa"),
     "cfa.invariance": ("InvarianceResult", "invariance"),
@@ -226,6 +233,7 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.alignment": ("AlignmentResult", "alignment"),
     "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
     "cfa.local_dependence": ("LocalDependenceResult", "local_dependence"),
     "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),

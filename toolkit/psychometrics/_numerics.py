@@ -59,8 +59,10 @@ def squared_multiple_correlations(correlation: Array) -> Array:
 
 
 def inverse(matrix: Array) -> Array:
-    """Return the inverse of a regular matrix."""
-    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    """Return the inverse of a regular symmetric matrix, as exact where its rows have different units."""
+    size = np.sqrt(np.abs(np.diag(matrix)))
+    unit = np.outer(size, size) if size.all() else np.ones_like(matrix)
+    return np.asarray(np.linalg.inv(matrix / unit) / unit, dtype=np.float64)
 
 
 def log_determinant(matrix: Array) -> float:

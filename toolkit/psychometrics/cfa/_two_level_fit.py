@@ -193,7 +193,7 @@ def fit_two_level(use: Compiled, clusters: Clusters, estimator: TwoLevelEstimato
     free, alone = saturated(moments), independent(moments)
     problem, samples = TwoLevelDiscrepancy(use, moments), level_samples(free, moments)
     try:
-        solution = fitted(problem, samples)
+        solution = fitted(problem, samples, keep_failed=True)
     except StatisticsError as error:
         raise _explained(error, free, moments.n_clusters) from None
     x, p, N = solution.x, free.mu.size, moments.n_persons

@@ -155,9 +155,8 @@ def saturated_information(sample: GroupSample) -> Array:
 
 
 def normal_weight(Sigma: Array) -> Array:
-    """Return a normal person's information about half-vectorised covariances, ``D' (K (x) K) D / 2``, K Sigma^-1."""
-    i, j = vech(Sigma.shape[0])
-    return _covariance_block(inverse(Sigma), i, j)
+    """Return one person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
+    return _covariance_block(inverse(Sigma), *vech(Sigma.shape[0]))
 
 
 def _covariance_block(K: Array, i: Counts, j: Counts) -> Array:
@@ -177,7 +176,7 @@ def saturated_trace(sample: GroupSample, *, means: bool, correction: float = 1.0
     p = sample.mean.size
     if sample.patterns is not None:
         s = cluster_sums(saturated_scores(sample), sample.clusters)
-        return correction * float(np.trace(np.linalg.solve(saturated_information(sample), s.T @ s))) / sample.n
+        return correction * float(np.trace(inverse(saturated_information(sample)) @ (s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)
     Z = np.linalg.solve(C, (sample.values - sample.mean).T).T
     if sample.clusters is None:

@@ -315,7 +315,7 @@ def cfa(
     estimator: Estimator | None = None,
     ordered: bool | Sequence[str] = False,
     group: str | Sequence[object] | pd.Series | None = None,
-    group_equal: Sequence[Equal] = (),
+    group_equal: Equal | Sequence[Equal] = (),
     cluster: str | Sequence[object] | pd.Series | None = None,
     missing: CfaMissing = "listwise",
     std_lv: bool = False,
@@ -344,7 +344,7 @@ def cfa(
     group : str, sequence or Series, optional
         A column, or one value a person: the model is fitted in each group. Persons without a value are left out.
         Groups stand in order of first appearance; the first is the reference.
-    group_equal : sequence of str
+    group_equal : str or sequence of str
         What is equal over groups: "loadings", "intercepts", "thresholds", "residuals", "factor_variances",
         "factor_covariances", "means".
     cluster : str, sequence or Series, optional
@@ -417,10 +417,11 @@ def cfa(
     >>> result.converged, result.admissible, int(result.fit["df"])
     (True, True, 2)
     """
-    syntax = parse_model(model) if isinstance(model, str) else model
+    syntax = model if isinstance(model, ModelSyntax) else parse_model(model)
     confidence(level)
     one_of(missing, CfaMissing, name="missing")
     one_of(parameterization, Parameterization, name="parameterization")
+    group_equal = (group_equal,) if isinstance(group_equal, str) else tuple(group_equal)
     for name in group_equal:
         one_of(name, Equal, name="group_equal")
     chosen = ordered_items(syntax, ordered)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, scaled_statistics
 from toolkit.psychometrics.cfa.casewise import cluster_corrections, cluster_sums, saturated_trace
 from toolkit.psychometrics.cfa.discrepancy import shares
@@ -138,7 +138,7 @@ def least_squares_parts(
         second += float(W @ np.square(gamma) @ W)
         all_slopes.append(slopes)
         all_weighted.append(WD)
-    C = np.linalg.inv(E)
+    C = inverse(E)
     CK = C @ K
     return LeastSquaresParts(
         E=E,

@@ -29,7 +29,7 @@ from toolkit.psychometrics.cfa._matrices import (
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.moments import GroupSample
-from toolkit.psychometrics.cfa.patterns import likelihood, moment_information
+from toolkit.psychometrics.cfa.patterns import ROUNDING, likelihood, moment_information
 
 
 class Discrepancy(Protocol):
@@ -54,9 +54,26 @@ def shares(samples: Sequence[GroupSample]) -> Array:
     return share
 
 
+def positive_root(Sigma: Array) -> Array | None:
+    """Return the lower Cholesky root of a covariance matrix, or None where it is singular to rounding."""
+    try:
+        C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
+    except linalg.LinAlgError:
+        return None
+    return C if (np.diag(C) ** 2 > ROUNDING * np.diag(Sigma)).all() else None
+
+
+def _inverse(Sigma: Values) -> Values:
+    """Return the inverse of a covariance matrix, real or complex, as exact where items have different units."""
+    size = np.sqrt(np.abs(np.diag(Sigma)))
+    unit = np.outer(size, size)
+    inverse: Values = np.linalg.inv(Sigma / unit) / unit
+    return inverse
+
+
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
-    K = np.linalg.inv(at.Sigma)
+    K = _inverse(at.Sigma)
     of_covariances, place = _quadratic_forms(group, at, K, K)
     total = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
     if means:
@@ -94,9 +111,8 @@ class NormalDiscrepancy:
         found = np.empty(len(self.samples))
         for number, (group, sample) in enumerate(zip(self.compiled.groups, self.samples, strict=True)):
             at = implied(group, x)
-            try:
-                C = linalg.cholesky(at.Sigma, lower=True)
-            except linalg.LinAlgError:
+            C = positive_root(at.Sigma)
+            if C is None:
                 return np.full(len(self.samples), np.inf)
             T = self._moments(sample, at)
             trace = float(np.trace(linalg.cho_solve((C, True), T)))
@@ -112,7 +128,7 @@ class NormalDiscrepancy:
         total = np.zeros(x.size, dtype=x.dtype)
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            inverse = np.linalg.inv(at.Sigma)
+            inverse = _inverse(at.Sigma)
             G = inverse - inverse @ self._moments(sample, at) @ inverse
             h = -2.0 * inverse @ (sample.mean - at.mu) if self.means else None
             total += share * pulled_back(group, at, G, h)
@@ -131,7 +147,7 @@ class NormalDiscrepancy:
         total = np.zeros((x.size, x.size))
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            K = np.linalg.inv(at.Sigma)
+            K = _inverse(at.Sigma)
             KTK = K @ self._moments(sample, at) @ K
             of_covariances, place = _quadratic_forms(group, at, K, 2.0 * KTK - K)
             own = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
@@ -250,6 +266,16 @@ class FullInformation:
                 D = moment_slopes(group, at)
                 W = moment_information(sample.patterns, at.mu, at.Sigma)
                 total += share * (D.T @ W @ D + curvature(group, x, G / sample.n, h / sample.n))
+        return total
+
+    def information_as_answered(self, x: Array) -> Array:
+        """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
         return total
 
     def _evaluated(self, x: Array) -> list[tuple[Implied, float, Array, Array]]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import Compiled, compiled, implied, row_slopes
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
@@ -128,9 +128,12 @@ class FittedModel:
         for number, group in enumerate(self.compiled.groups):
             at = implied(group, self.x)
             where = f" in group {number + 1}" if several else ""
+            sd = np.sqrt(np.abs(np.diag(at.Sigma)))
+            # what a factor's variance adds to the item that it explains best
+            reach = np.abs(at.L / sd[:, None]).max(axis=0)
             for names, matrix, kind in (
-                (model.items, at.matrices["Theta"], "residual variance"),
-                (model.factors, at.matrices["Psi"], "factor variance"),
+                (model.items, at.matrices["Theta"] / np.outer(sd, sd), "residual variance"),
+                (model.factors, at.matrices["Psi"] * np.outer(reach, reach), "factor variance"),
             ):
                 negative = [name for name, v in zip(names, np.diag(matrix), strict=True) if v < _ZERO_VARIANCE]
                 found += [f"negative {kind} of {name}{where}" for name in negative]
@@ -179,10 +182,10 @@ def _by_likelihood(
             saturated_trace(sample, means=means, correction=each)
             for sample, each in zip(samples, corrections, strict=True)
         )
-        trace -= float(np.trace(np.linalg.solve(information, B)))
+        trace -= float(np.trace(inverse(information) @ B))
         statistic = mean_scaled(value, df, trace)
     else:
-        covariance = np.linalg.inv(information) / n
+        covariance = inverse(information) / n
         statistic = ChiSquare(value=value, df=df)
     baseline = normal_baseline(samples, means=means, robust=robust)
     basis = UNAVAILABLE
@@ -228,7 +231,7 @@ def _by_least_squares(use: Compiled, samples: tuple[GroupSample, ...], estimator
     value = n * solution.value
     df = sum(w.size for w in weights) - x.size
     parts = least_squares_parts(use, samples, weights, x)
-    C = np.linalg.inv(parts.E)
+    C = inverse(parts.E)
     p = len(use.model.items)
     levels = weights[0].size - p * (p - 1) // 2
     baseline = least_squares_baseline(samples, weights, levels)

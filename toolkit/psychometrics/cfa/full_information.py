@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from toolkit.errors import Code, StatisticsError
-from toolkit.psychometrics._inputs import too_few
-from toolkit.psychometrics.cfa.moments import Frame, GroupSample
+import numpy as np
+
+from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics.cfa.moments import Frame, GroupSample, refuse_constant, refuse_singular, refuse_weak_group
 from toolkit.psychometrics.cfa.patterns import likelihood, moment_information, patterns_of, saturated_moments
 
 
@@ -14,16 +15,18 @@ def incomplete_samples(frame: Frame) -> tuple[GroupSample, ...]:
     Raises
     ------
     StatisticsError
-        STA_TOO_FEW_PERSONS.
+        STA_TOO_FEW_PERSONS (also where nobody answered both of two items), STA_CONSTANT_ITEM and
+        STA_SINGULAR_CORRELATION, each for the group it holds in.
     """
     samples = []
     for number, values in enumerate(frame.answers):
         n, p = values.shape
-        if n < p + 1:
-            where = f" in the group {frame.groups[number]}" if len(frame.groups) > 1 else ""
-            raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, f"persons{where}", n, p + 1))
+        refuse_weak_group(frame, number, n, p + 1)
+        refuse_constant(frame, number)
+        _refuse_uncovered(frame, number)
         found = patterns_of(values)
         mean, S = saturated_moments(found, values)
+        refuse_singular(frame, number, S)
         clusters = None if frame.clusters is None else frame.clusters[number]
         samples.append(
             GroupSample(
@@ -37,6 +40,24 @@ def incomplete_samples(frame: Frame) -> tuple[GroupSample, ...]:
             )
         )
     return tuple(samples)
+
+
+def _refuse_uncovered(frame: Frame, number: int) -> None:
+    """Refuse two items that nobody answered both: nothing in the data tells how they covary."""
+    answered = (~np.isnan(frame.answers[number])).astype(np.int64)
+    first, second = np.nonzero(np.triu(answered.T @ answered == 0, 1))
+    if first.size == 0:
+        return
+    where = f" in the group {frame.groups[number]}" if len(frame.groups) > 1 else ""
+    pairs = [f"{frame.items[i]} and {frame.items[j]}" for i, j in zip(first, second, strict=True)]
+    raise StatisticsError(
+        Problem(
+            code=Code.STA_TOO_FEW_PERSONS,
+            what=f"Nobody{where} answered both of two items, so that the data do not tell how they covary.",
+            got="; ".join(pairs[:8]),
+            fix="Leave one of the items out, or ask some persons both.",
+        )
+    )
 
 
 def saturated_value(sample: GroupSample) -> float:

@@ -256,7 +256,7 @@ def invariance(
             why="Invariance is over groups or over occasions.",
             fix="Give one of the two.",
         )
-    syntax = parse_model(model) if isinstance(model, str) else model
+    syntax = model if isinstance(model, ModelSyntax) else parse_model(model)
     chosen = ordered_items(syntax, ordered)
     estimator = estimator or ("WLSMV" if chosen else "ML")
     one_of(estimator, Estimator, name="estimator")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from toolkit.psychometrics.cfa._matrices import (
 from toolkit.psychometrics.cfa.casewise import normal_weight, saturated_information, saturated_scores, vech
 from toolkit.psychometrics.cfa.cfa import CfaResult
 from toolkit.psychometrics.cfa.fitting import FittedModel
-from toolkit.psychometrics.cfa.moments import GroupSample, Pattern
+from toolkit.psychometrics.cfa.moments import GroupSample
+from toolkit.psychometrics.cfa.patterns import Patterns, moment_information
 
 _NO_VARIANCE = 1e-9
 """A share of the moments' own sampling variance that is rounding."""
@@ -156,10 +157,9 @@ def local_dependence(
     Examples
     --------
     >>> import toolkit.psychometrics as pm
-    >>> from toolkit.psychometrics.cfa.cfa import cfa
     >>> truth = [[.7, 0], [.7, 0], [.7, 0], [.7, 0], [.6, .6], [.6, .6]]
     >>> answers = pm.simulate_ordinal(truth, thresholds=[-1, 0, 1], n_persons=500, rng=1)
-    >>> found = local_dependence(cfa(answers, "f =~ item1 + item2 + item3 + item4 + item5 + item6"))
+    >>> found = local_dependence(pm.cfa(answers, "f =~ item1 + item2 + item3 + item4 + item5 + item6"))
     >>> found.pairs.loc[0, ["item_1", "item_2"]].tolist()
     ['item5', 'item6']
     """
@@ -359,17 +359,26 @@ def _weight_and_gamma(fit: FittedModel, at: Implied, sample: GroupSample) -> tup
     """Return W and the scores' weight at the implied moments, and Gamma at the sample's, of means and covariances."""
     robust = fit.estimator == "MLR"
     score_weight = weight = linalg.block_diag(np.linalg.inv(at.Sigma), normal_weight(at.Sigma))
-    if robust or sample.patterns:
-        p = sample.mean.size
-        whole = (Pattern(seen=np.arange(p), n=sample.n, mean=sample.mean, S=sample.S),)
-        there = replace(sample, mean=at.mu if fit.compiled.model.mean_structure else sample.mean, S=at.Sigma)
-        weight = saturated_information(replace(there, patterns=sample.patterns or whole))
-        score_weight = weight if sample.patterns else score_weight
+    if robust or sample.patterns is not None:
+        mu = at.mu if fit.compiled.model.mean_structure else sample.mean
+        weight = moment_information(sample.patterns or _everybody(sample), mu, at.Sigma)
+        score_weight = weight if sample.patterns is not None else score_weight
     bread = np.asarray(np.linalg.inv(saturated_information(sample)), dtype=np.float64)
     if not robust:
         return weight, score_weight, bread
     s = saturated_scores(sample)
     return weight, score_weight, bread @ (s.T @ s / sample.n) @ bread
+
+
+def _everybody(sample: GroupSample) -> Patterns:
+    """Return complete answers as one pattern."""
+    return Patterns(
+        seen=np.ones((1, sample.mean.size), dtype=np.bool_),
+        n=np.array([float(sample.n)]),
+        mean=sample.mean[None],
+        S=sample.S[None],
+        of_person=np.zeros(sample.n, dtype=np.int64),
+    )
 
 
 def _pair_slopes(S: Array, *, n_means: int) -> tuple[Array, Counts]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     compiled,
@@ -15,6 +15,7 @@ from toolkit.psychometrics.cfa._matrices import (
     row_values,
 )
 from toolkit.psychometrics.cfa.discrepancy import FullInformation, LeastSquares, NormalDiscrepancy
+from toolkit.psychometrics.cfa.estimate import units
 from toolkit.psychometrics.cfa.fitting import FittedModel
 from toolkit.psychometrics.cfa.model import Model, Parameter
 
@@ -55,10 +56,11 @@ def score_tests(fit: FittedModel, candidates: Sequence[Parameter]) -> tuple[Arra
     problem = _problem(fit, use)
     # Slopes of the log likelihood of one person are minus half those of the discrepancy.
     score = -0.5 * np.asarray(problem.gradient(x))[q:]
-    information = problem.information(x)
+    information = problem.information_as_answered(x) if isinstance(problem, FullInformation) else problem.information(x)
     mixed = information[:q, q:]
-    left = np.diag(information)[q:] - np.einsum("ij,ij->j", mixed, np.linalg.solve(information[:q, :q], mixed))
-    known = left > _SMALLEST_INFORMATION * np.maximum(1.0, np.diag(information)[q:])
+    left = np.diag(information)[q:] - np.einsum("ij,ij->j", mixed, inverse(information[:q, :q]) @ mixed)
+    square = units(use, x)[q:] ** 2
+    known = left * square > _SMALLEST_INFORMATION * np.maximum(1.0, np.diag(information)[q:] * square)
     n = float(fit.n)
     index = np.divide(n * score**2, left, out=np.full(score.size, np.nan), where=known)
     change = np.divide(score, left, out=np.full(score.size, np.nan), where=known)

@@ -190,7 +190,7 @@ def frame_of(
 
 def group_label(value: object) -> str:
     """Return a group's label as text; a whole number has no decimals."""
-    return f"{value:g}" if isinstance(value, float) and value == int(value) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def normal_samples(frame: Frame) -> tuple[GroupSample, ...]:
@@ -204,12 +204,12 @@ def normal_samples(frame: Frame) -> tuple[GroupSample, ...]:
     samples = []
     for number, values in enumerate(frame.answers):
         n, p = values.shape
-        _refuse_weak_group(frame, number, n, p + 1)
+        refuse_weak_group(frame, number, n, p + 1)
         mean = values.mean(axis=0)
         centred = values - mean
         S = centred.T @ centred / n
-        _refuse_constant(frame, number, np.diag(S) <= 1e-12 * np.maximum(1.0, mean**2))
-        _refuse_singular(frame, number, S)
+        refuse_constant(frame, number)
+        refuse_singular(frame, number, S)
         samples.append(GroupSample(n=n, values=values, clusters=_of(frame, number), mean=mean, S=S))
     return tuple(samples)
 
@@ -229,7 +229,7 @@ def ordinal_samples(frame: Frame, ordered: frozenset[str], *, pairwise: bool) ->
     _refuse_empty(frame, ordered)
     samples = []
     for number, values in enumerate(frame.answers):
-        _refuse_weak_group(frame, number, values.shape[0], 20 if len(frame.groups) > 1 else 3)
+        refuse_weak_group(frame, number, values.shape[0], 20 if len(frame.groups) > 1 else 3)
         use = _all_ordered if len(ordered) == len(frame.items) else _some_ordered
         n, R, statistics = use(frame.items, ordered, values, pairwise=pairwise)
         unknown = ~(np.diag(statistics.gamma) > 0.0)
@@ -302,21 +302,27 @@ def _in(frame: Frame, number: int) -> str:
     return f" in the group {frame.groups[number]}" if len(frame.groups) > 1 else ""
 
 
-def _refuse_weak_group(frame: Frame, number: int, n: int, minimum: int) -> None:
+def refuse_weak_group(frame: Frame, number: int, n: int, minimum: int) -> None:
+    """Refuse a group of too few persons."""
     if n < minimum:
         raise StatisticsError(too_few(Code.STA_TOO_FEW_PERSONS, f"persons{_in(frame, number)}", n, minimum))
 
 
-def _refuse_constant(frame: Frame, number: int, constant: Array) -> None:
+def refuse_constant(frame: Frame, number: int) -> None:
+    """Refuse an item that everybody in a group answered alike; an item that nobody there answered counts, too."""
+    values = np.where(np.isnan(frame.answers[number]), np.inf, frame.answers[number])
+    lowest = values.min(axis=0)
+    highest = np.where(np.isinf(values), -np.inf, values).max(axis=0)
     refuse(
         Code.STA_CONSTANT_ITEM,
-        named_where(frame.items, constant),
+        named_where(frame.items, highest <= lowest),
         what=f"Every person{_in(frame, number)} gave the same answer, so the item cannot covary with anything.",
         fix="Leave the item out, or the group.",
     )
 
 
-def _refuse_singular(frame: Frame, number: int, S: Array) -> None:
+def refuse_singular(frame: Frame, number: int, S: Array) -> None:
+    """Refuse items that repeat one another, or add up to another."""
     sd = np.sqrt(np.diag(S))
     smallest = float(np.linalg.eigvalsh(S / np.outer(sd, sd))[0])
     if smallest > 1e-10:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from toolkit.errors import Code, Problem, StatisticsError
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
@@ -207,24 +207,48 @@ def _distance_outside(H0: Nestable, H1: Nestable) -> float:
 
     H1's parameters are first moved to where they imply the moments of H0, if they can.
     """
-    x1 = _matched(H0, H1)
+    scale = _moment_scales(H0)
+    x1 = _matched(H0, H1, scale)
     if x1 is None:
         return float("inf")
-    D1, D0 = _stacked_slopes(H1, x1), _stacked_slopes(H0, H0.x)
-    basis = linalg.orth(D1 / np.maximum(np.linalg.norm(D1, axis=0), 1e-12), rcond=1e-9)
+    D1, D0 = _stacked_slopes(H1, x1) / scale[:, None], _stacked_slopes(H0, H0.x) / scale[:, None]
+    basis = linalg.orth(D1 / _lengths(D1), rcond=1e-9)
     outside = D0 - basis @ (basis.T @ D0)
-    scale = np.maximum(np.linalg.norm(D0, axis=0), 1e-12)
-    return float((np.linalg.norm(outside, axis=0) / scale).max())
+    return float((np.linalg.norm(outside, axis=0) / _lengths(D0)).max())
 
 
-def _matched(H0: Nestable, H1: Nestable) -> Array | None:
+def _lengths(D: Array) -> Array:
+    """Return the lengths of the columns, 1 for one of zeros."""
+    length = np.linalg.norm(D, axis=0)
+    return np.where(length > 0.0, length, 1.0)
+
+
+def _moment_scales(fit: Nestable) -> Array:
+    """Return the unit of every moment, made of the items' standard deviations."""
+    parts = []
+    for group in fit.compiled.groups:
+        at = implied(group, fit.x)
+        sd = np.sqrt(np.abs(np.diag(at.Sigma)))
+        if fit.parts is not None:
+            sd = np.where(group.ordered, 1.0, sd)
+            of_levels = np.sort(np.concatenate([group.item_of, np.flatnonzero(~group.ordered)]))
+            first, second = np.triu_indices(sd.size, 1)
+            parts += [sd[of_levels], sd[~group.ordered] ** 2, sd[first] * sd[second]]
+        else:
+            i, j = vech(at.mu.size)
+            parts += [sd if fit.compiled.model.mean_structure else np.zeros(0), sd[i] * sd[j]]
+    scales = np.concatenate(parts)
+    return np.where(scales > 0.0, scales, 1.0)
+
+
+def _matched(H0: Nestable, H1: Nestable, scale: Array) -> Array | None:
     """Return the parameters of H1 that imply the moments of H0, or None where there are none."""
     wanted = _stacked_moments(H0, H0.x)
-    size = float(np.linalg.norm(wanted))
+    size = float(np.sqrt(scale.size))
 
     def distance(x: Array) -> float:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return float(np.linalg.norm(_stacked_moments(H1, x) - wanted))
+            return float(np.linalg.norm((_stacked_moments(H1, x) - wanted) / scale))
 
     x = _carried_over(H0, H1)
     if distance(x) <= 1e-9 * size:
@@ -234,8 +258,10 @@ def _matched(H0: Nestable, H1: Nestable) -> Array | None:
     for _ in range(200):
         if best <= 1e-9 * size:
             break
-        left = wanted - _stacked_moments(H1, x)
-        step = np.linalg.lstsq(_stacked_slopes(H1, x), left, rcond=1e-10)[0]
+        left = (wanted - _stacked_moments(H1, x)) / scale
+        D = _stacked_slopes(H1, x) / scale[:, None]
+        length_of = _lengths(D)
+        step = np.linalg.lstsq(D / length_of, left, rcond=1e-10)[0] / length_of
         length = 1.0
         while length > 1e-6:
             moved = x + length * step
@@ -301,9 +327,10 @@ def _traces(H0: Nestable, H1: Nestable) -> tuple[float, float]:
     if parts is None:
         return float("nan"), float("nan")
     D1, D0 = np.vstack(parts.slopes), _stacked_slopes(H0, H0.x)
-    mapped = np.linalg.lstsq(D1, D0, rcond=None)[0]
-    A = linalg.null_space(mapped.T, rcond=1e-8).T
-    C = np.linalg.inv(parts.E)
+    length = _lengths(D1)
+    mapped = np.linalg.lstsq(D1 / length, D0 / _lengths(D0), rcond=None)[0]
+    A = linalg.null_space(mapped.T, rcond=1e-8).T * length
+    C = inverse(parts.E)
     AC = A @ C
     Q = AC.T @ np.linalg.solve(AC @ A.T, AC)
     QK = Q @ parts.K

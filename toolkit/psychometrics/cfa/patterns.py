@@ -7,7 +7,7 @@ a pattern, K the inverse of its covariances, d its mean less mu, T its covarianc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,12 @@ from toolkit.psychometrics._numerics import Array, Counts, Flags
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _AT_ONCE = 2_000_000
 """Numbers in a stack of matrices that are handled at once."""
+ROUNDING = 1e-13
+"""A variance that others leave less than this share of is 0 but for rounding."""
 _MOST_STEPS = 5000
 _EM_STEPS = 3
 _CLOSE = 1e-11
+_SINGULAR = 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,35 +75,40 @@ def patterns_of(values: Array) -> Patterns:
 def inverses(Sigma: Array, seen: Flags) -> Array:
     """Return the inverse of each pattern's part of Sigma, with 0 elsewhere: shape (n_patterns, p, p)."""
     both = seen[:, :, None] & seen[:, None, :]
-    found: Array = np.where(both, np.linalg.inv(_own_part(Sigma, both)), 0.0)
-    return found
+    return np.asarray(np.where(both, _inverse(_own_part(Sigma, both)), 0.0), dtype=np.float64)
+
+
+def _inverse(own: Array) -> Array:
+    """Return the inverses of covariance matrices, as exact where items have different units."""
+    size = np.sqrt(np.abs(np.diagonal(own, axis1=1, axis2=2)))
+    unit = size[:, :, None] * size[:, None, :]
+    return np.asarray(np.linalg.inv(own / unit) / unit, dtype=np.float64)
 
 
 def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Array, Array]:
     """Return minus twice the log likelihood and its slopes in Sigma, shape (p, p), and in mu, shape (p,).
 
-    Infinite, with slopes of 0, where Sigma is not positive definite.
+    Infinite, with slopes of 0, where Sigma is not positive definite beyond rounding.
     """
     value, G, h = 0.0, np.zeros_like(Sigma), np.zeros_like(mu)
     for part in patterns.parts():
         seen, n = patterns.seen[part], patterns.n[part]
         both = seen[:, :, None] & seen[:, None, :]
         own = _own_part(Sigma, both)
-        try:
-            C = np.linalg.cholesky(own)
-        except np.linalg.LinAlgError:
+        roots = _roots(own)
+        if roots is None:
             return float("inf"), np.zeros_like(Sigma), np.zeros_like(mu)
-        K = np.where(both, np.linalg.inv(own), 0.0)
+        K = np.where(both, _inverse(own), 0.0)
         d, T = _deviations(patterns, part, mu)
-        determinants = 2.0 * np.log(np.diagonal(C, axis1=1, axis2=2)).sum(axis=1)
+        determinants = 2.0 * np.log(roots).sum(axis=1)
         value += float(n @ (seen.sum(axis=1) * _LOG_2PI + determinants + (K * T).sum(axis=(1, 2))))
         G += np.tensordot(n, K - K @ T @ K, axes=1)
         h -= 2.0 * np.tensordot(n, (K @ d[:, :, None])[:, :, 0], axes=1)
     return value, G, h
 
 
-def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
-    """Return the observed information of one person about means and half-vectorised covariances.
+def moment_information(patterns: Patterns, mu: Array, Sigma: Array, *, expected: bool = False) -> Array:
+    """Return the observed information of one person about means and half-vectorised covariances, or the expected one.
 
     Shape (p + p (p + 1) / 2, p + p (p + 1) / 2). Sums over patterns of products of two matrices are one matrix product
     of their half-vectorised forms.
@@ -111,9 +119,12 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
     for part in patterns.parts():
         n = patterns.n[part]
         K = inverses(Sigma, patterns.seen[part])
-        d, T = _deviations(patterns, part, mu)
         weighted = n[:, None] * K[:, i, j]
         KK += weighted.sum(axis=0)
+        if expected:
+            KQ += weighted.T @ (0.5 * K)[:, i, j]
+            continue
+        d, T = _deviations(patterns, part, mu)
         KQ += weighted.T @ (K @ T @ K - 0.5 * K)[:, i, j]
         Ke += weighted.T @ (K @ d[:, :, None])[:, :, 0]
     place = np.empty((p, p), dtype=np.int64)
@@ -132,31 +143,46 @@ def moment_information(patterns: Patterns, mu: Array, Sigma: Array) -> Array:
 def saturated_moments(patterns: Patterns, values: Array) -> tuple[Array, Array]:
     """Return the maximum likelihood means and covariances of incomplete normal answers.
 
-    The EM algorithm begins, and Newton's method ends; a step of Newton that would not raise the likelihood is EM's.
+    All is in standard units. The EM algorithm begins, and Newton's method ends; a step of Newton that would not
+    raise the likelihood is EM's.
 
     References
     ----------
     Little, R. J. A., & Rubin, D. B. (2002). Statistical analysis with missing data (2nd ed.), section 11.2. Wiley.
     https://doi.org/10.1002/9781119013563
     """
-    mean, S = np.nanmean(values, axis=0), np.diag(np.nanvar(values, axis=0))
-    value, G, h = likelihood(patterns, mean, S)
+    centre, unit = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    scaled = _scaled(patterns, centre, unit)
+    mean, S = np.zeros(unit.size), np.eye(unit.size)
+    value, G, h = likelihood(scaled, mean, S)
     for step in range(_MOST_STEPS):
         found = None
         if step >= _EM_STEPS:
-            moved = _newton(patterns, mean, S, G, h)
-            found = likelihood(patterns, *moved)
+            moved = _newton(scaled, mean, S, G, h)
+            found = likelihood(scaled, *moved)
         if found is None or not found[0] <= value + 1e-12 * abs(value):
-            moved = _expected(mean, S, G, h, float(patterns.n.sum()))
-            found = likelihood(patterns, *moved)
-        change = max(
-            float(np.abs(moved[0] - mean).max()),
-            float(np.abs(moved[1] - S).max() / max(float(np.diag(S).max()), 1e-300)),
-        )
+            moved = _expected(mean, S, G, h, float(scaled.n.sum()))
+            found = likelihood(scaled, *moved)
+        change = max(float(np.abs(moved[0] - mean).max()), float(np.abs(moved[1] - S).max()))
         (mean, S), (value, G, h) = moved, found
-        if change < _CLOSE:
+        if change < _CLOSE or np.linalg.eigvalsh(S)[0] < _SINGULAR:
             break
-    return mean, S
+    return centre + unit * mean, S * np.outer(unit, unit)
+
+
+def _scaled(patterns: Patterns, centre: Array, unit: Array) -> Patterns:
+    """Return patterns with each item's centre at 0 and its unit at 1."""
+    mean = np.where(patterns.seen, (patterns.mean - centre) / unit, 0.0)
+    return replace(patterns, mean=mean, S=patterns.S / np.outer(unit, unit))
+
+
+def _roots(own: Array) -> Array | None:
+    """Return the diagonals of the Cholesky roots of a stack, or None where one is singular to rounding."""
+    try:
+        roots: Array = np.diagonal(np.linalg.cholesky(own), axis1=1, axis2=2)
+    except np.linalg.LinAlgError:
+        return None
+    return roots if (roots**2 > ROUNDING * np.diagonal(own, axis1=1, axis2=2)).all() else None
 
 
 def _own_part(Sigma: Array, both: Flags) -> Array:

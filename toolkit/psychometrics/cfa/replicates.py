@@ -17,7 +17,15 @@ from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import Compiled, compiled
 from toolkit.psychometrics.cfa.chi_square import least_squares_baseline, least_squares_parts, scaled_and_shifted
 from toolkit.psychometrics.cfa.discrepancy import Discrepancy, LeastSquares, NormalDiscrepancy
-from toolkit.psychometrics.cfa.estimate import Solution, line_search, metric, minimum, starting_values, updated
+from toolkit.psychometrics.cfa.estimate import (
+    Solution,
+    line_search,
+    metric_at,
+    minimum,
+    starting_values,
+    units,
+    updated,
+)
 from toolkit.psychometrics.cfa.fit_indices import comparative_fit_index, standardized_root_mean_square_residual
 from toolkit.psychometrics.cfa.fitting import Estimator, fit_model
 from toolkit.psychometrics.cfa.model import Model
@@ -42,8 +50,9 @@ def normal_refit(
         root = np.asarray(np.linalg.cholesky(R * np.outer(sd, sd)), dtype=np.float64)
         population = GroupSample(n=n, values=_NOBODY, clusters=None, mean=mu, S=root @ root.T)
         problem = NormalDiscrepancy(use, (population,))
-        start = minimum(problem, starting_values(use, (population,)) if x is None else x).x
-        H = metric(problem.information(start))
+        begin = starting_values(use, (population,)) if x is None else x
+        start = minimum(problem, begin, units(use, begin)).x
+        H = metric_at(problem, start)
 
         def refit(random: np.random.Generator) -> tuple[float, float, float]:
             if cuts is None:
@@ -157,7 +166,8 @@ def _found(problem: Discrepancy, start: Array, H: Array, sample: GroupSample) ->
         moved_gradient = problem.gradient(moved)
         H = updated(H, moved - x, moved_gradient - gradient)
         x, value, gradient = moved, moved_value, moved_gradient
-    return minimum(problem, starting_values(problem.compiled, (sample,)))
+    again = starting_values(problem.compiled, (sample,))
+    return minimum(problem, again, units(problem.compiled, again))
 
 
 def _normal_fit(use: Compiled, start: Array, H: Array, sample: GroupSample) -> tuple[float, float, float]:
@@ -190,7 +200,7 @@ def _ordinal_fit(
     weights = (np.ones(gamma.shape[0]) if estimator == "ULSMV" else 1.0 / np.diag(gamma),)
     problem = LeastSquares(use, samples, weights)
     begin = starting_values(use, samples) if start is None else start
-    solution = _found(problem, begin, metric(problem.information(begin)), sample)
+    solution = _found(problem, begin, metric_at(problem, begin), sample)
     if not solution.converged:
         return NO_FIT
     n = sample.n - 1

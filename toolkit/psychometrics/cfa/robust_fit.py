@@ -69,7 +69,7 @@ def categorical_basis(
     share = shares(samples)
     # Thresholds do not move correlations.
     moving = np.any([slopes[-r:].any(axis=0) for slopes in parts.slopes], axis=0)
-    C = np.linalg.inv(parts.E)[np.ix_(moving, moving)]
+    C = inverse(parts.E)[np.ix_(moving, moving)]
     value = base_value = trace = base_trace = 0.0
     DVD, DWGWD = np.zeros_like(C), np.zeros_like(C)
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
@@ -146,7 +146,7 @@ def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Arra
 
 def _distance(sample: GroupSample, mu: Array, Sigma: Array) -> float:
     """Return the complete-data discrepancy of moments from those of the saturated model."""
-    K = np.linalg.inv(Sigma)
+    K = inverse(Sigma)
     away = sample.mean - mu
     determinants = float(np.linalg.slogdet(Sigma)[1] - np.linalg.slogdet(sample.S)[1])
     return determinants + float((K * sample.S).sum()) - away.size + float(away @ K @ away)
