@@ -26,16 +26,13 @@ def confirmation_flags(
     words, result = report_words(language), found.result
     if result is None:
         return [words["conf_no_fit"]]
-    flags = table_flags(
+    return table_flags(
         result.standardized,
         admissible=result.admissible,
         converged=result.converged,
         language=language,
         names=names,
     )
-    if result.improper and language == "en":
-        flags.append(words["conf_improper"].format(what="; ".join(result.improper)))
-    return flags
 
 
 def confirmation_sentences(run: ValidationRun, *, language: str = "en") -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -158,14 +158,18 @@ def confirmation_tables(run: ValidationRun, *, spoken: str, language: str = "en"
         return
     names = factor_names(run, spoken, language)
     reliability = found.reliability
-    yield from model_tables(
+    for table in model_tables(
         found.result,
         language=language,
         names=names,
         dynamic=_cutoffs_by_level(found.dynamic_cutoffs, language),
         reliability=None if reliability is None else _reliability(reliability, found),
         htmt=reliability.htmt if reliability is not None and len(reliability.htmt) > 1 else None,
-    ).values()
+    ).values():
+        if table.name == "cfa_reliability" and "omega_hierarchical" in table.frame:
+            yield replace(table, note=f"{table.note} {report_words(language)['conf_general_omega']}")
+        else:
+            yield table
     if found.alternatives:
         yield _structures(found, found.result, language)
     if found.dynamic_cutoffs is not None:

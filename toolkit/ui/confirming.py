@@ -162,8 +162,8 @@ def show(report: ValidationReport, language: str, say: Say) -> None:
     if page is None:
         return
     st.html(f'<h3 class="eot-part">{escape(say["validation_confirmatory"])}</h3>')
-    for flag in page.flags:
-        st.error(flag)
+    if page.flags:
+        st.error(" ".join(page.flags))
     for sentence in page.sentences:
         st.text(sentence)
     _figures(page, say, "cfa")

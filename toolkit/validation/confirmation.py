@@ -276,7 +276,7 @@ def confirm(
     invariance = partial = None
     if result is not None and groups is not None and groups.used:
         invariance = fitting.invariance(model, groups)
-        if invariance is not None and invariance.verdict == "not_supported":
+        if invariance is not None and invariance.verdict == "not_supported" and _fits(invariance):
             partial = fitting.attempt("partial_invariance", invariance.partial)
     return Confirmation(
         structure=structure,
@@ -373,6 +373,13 @@ class _Fitting:
             return replace(found, warnings=tuple(kept))
 
         return self.attempts.attempt(name, once, n_behind=self.n if n is None else n)
+
+
+def _fits(found: InvarianceResult) -> bool:
+    """Tell whether the model fits in the groups at all, so that it makes sense to search for what differs."""
+    from toolkit.psychometrics.cfa.invariance_rules import fits_well
+
+    return fits_well(dict(next(iter(found.levels.values())).fit))
 
 
 def _missing(answers: pd.DataFrame, estimator: str, plan: ValidationPlan) -> CfaMissing:
