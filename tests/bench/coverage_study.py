@@ -2,7 +2,8 @@
 
     .venv/bin/python tests/bench/coverage_study.py --replications 1000 --write docs/coverage.md
 
-A study is one function that draws a data set and says for each quantity whether it was a hit. A module of studies has a
+A study is one function that draws a data set and says for each quantity whether it was a hit, or a number whose mean is
+wanted. A module of studies has a
 function ``studies()``; MODULES lists the modules, which lie beside this file. Finished replications are kept in
 build/coverage, one JSON file a study, so that a run that was stopped goes on where it was. The nth replication of a
 study always draws the same data.
@@ -24,7 +25,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "build" / "coverage"
-MODULES = ("coverage_of_reliability", "coverage_of_clusters", "coverage_efa", "retention_hit_rates")
+MODULES = (
+    "coverage_of_reliability",
+    "coverage_of_clusters",
+    "coverage_efa",
+    "retention_hit_rates",
+    "cfa_rejection_rates",
+)
 KEPT_EVERY = 25
 """Replications between two writes of the file."""
 
@@ -46,7 +53,8 @@ class Study:
     nominal : str
         What the rate should be, in words or numbers.
     replicate : callable
-        Takes a random generator, draws once, and returns for each quantity whether it was a hit.
+        Takes a random generator, draws once, and returns for each quantity whether it was a hit, or a float whose mean
+        is wanted. A quantity that one replication lacks is not counted there; the first is never lacking.
     """
 
     family: str
@@ -54,15 +62,15 @@ class Study:
     design: tuple[str, ...]
     columns: tuple[str, ...]
     nominal: str
-    replicate: Callable[[np.random.Generator], Mapping[str, bool]]
+    replicate: Callable[[np.random.Generator], Mapping[str, bool | float]]
 
 
 @dataclass(slots=True)
 class Record:
-    """The replications of one study that are done: for each quantity a list of 0 and 1."""
+    """The replications of one study that are done: for each quantity a list of 0 and 1, or of floats."""
 
     design: list[str]
-    hits: dict[str, list[int]] = field(default_factory=dict)
+    hits: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -91,14 +99,18 @@ def save(study: Study, record: Record, store: Path) -> None:
 def run(study: Study, replications: int, store: Path, advance: Callable[[], None] = lambda: None) -> Record:
     """Do the replications that are lacking."""
     record = load(study, store)
-    seed = zlib.crc32(study.name.encode())
     for number in range(record.n, replications):
-        for quantity, hit in study.replicate(np.random.default_rng([seed, number])).items():
-            record.hits.setdefault(quantity, []).append(int(hit))
+        for quantity, hit in study.replicate(generator_of(study, number)).items():
+            record.hits.setdefault(quantity, []).append(hit if isinstance(hit, float) else int(hit))
         if (number + 1) % KEPT_EVERY == 0 or number + 1 == replications:
             save(study, record, store)
         advance()
     return record
+
+
+def generator_of(study: Study, number: int) -> np.random.Generator:
+    """Return what the nth replication of a study draws from."""
+    return np.random.default_rng([zlib.crc32(study.name.encode()), number])
 
 
 def monte_carlo_error(rate: float, n: int) -> float:
@@ -106,8 +118,8 @@ def monte_carlo_error(rate: float, n: int) -> float:
     return float(np.sqrt(rate * (1.0 - rate) / n))
 
 
-def as_markdown(studies: Sequence[Study], records: Mapping[str, Record]) -> str:
-    """Return one table a family: a row a cell, a column a quantity, each rate with its Monte Carlo error."""
+def as_markdown(studies: Sequence[Study], records: Mapping[str, Record], heading: str = "##") -> str:
+    """Return one table a family: a row a cell, a column a quantity, each rate or mean with its Monte Carlo error."""
     parts = []
     for family in dict.fromkeys(study.family for study in studies):
         own = [study for study in studies if study.family == family and records[study.name].n]
@@ -115,7 +127,7 @@ def as_markdown(studies: Sequence[Study], records: Mapping[str, Record]) -> str:
             continue
         quantities = list(dict.fromkeys(name for study in own for name in records[study.name].hits))
         head = [*own[0].columns, "replications", *quantities]
-        lines = [f"## {family}", "", f"Nominal: {own[0].nominal}.", "", _row(head), _row(["---"] * len(head))]
+        lines = [f"{heading} {family}", "", f"Nominal: {own[0].nominal}.", "", _row(head), _row(["---"] * len(head))]
         for study in own:
             record = records[study.name]
             cells = [_rate(record.hits.get(quantity, [])) for quantity in quantities]
@@ -124,9 +136,11 @@ def as_markdown(studies: Sequence[Study], records: Mapping[str, Record]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _rate(hits: Sequence[int]) -> str:
+def _rate(hits: Sequence[float]) -> str:
     if not hits:
         return "-"
+    if isinstance(hits[0], float):
+        return f"{np.mean(hits):.4f} ({np.std(hits) / np.sqrt(len(hits)):.4f})"
     rate = float(np.mean(hits))
     return f"{100 * rate:.1f} ({100 * monte_carlo_error(rate, len(hits)):.1f})"
 
@@ -148,6 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="studies whose name holds one of these texts")
     parser.add_argument("--store", type=Path, default=STORE)
     parser.add_argument("--write", type=Path, help="page whose tables are replaced")
+    parser.add_argument("--heading", default="##", help="mark of the tables' headings")
     given = parser.parse_args(arguments)
     studies = [study for module in MODULES for study in import_module(module).studies()]
     chosen = [study for study in studies if any(text in study.name for text in given.only)]
@@ -159,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             done = load(study, given.store).n
             task = bar.add_task(study.name, total=given.replications, completed=min(done, given.replications))
             run(study, given.replications, given.store, lambda task=task: bar.advance(task))
-    tables = as_markdown(chosen, {study.name: load(study, given.store) for study in chosen})
+    tables = as_markdown(chosen, {study.name: load(study, given.store) for study in chosen}, given.heading)
     if given.write:
         given.write.write_text(rewritten(given.write.read_text(encoding="utf-8"), tables), encoding="utf-8")
     Console().print(tables, markup=False, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -94,3 +95,47 @@ def test_the_command_runs_what_is_asked_and_writes_the_page(
     assert text.startswith("# Title")
     assert "| normal | equal (.6) | 200 | 2 |" in text
     assert "## Reliability of six items" in capsys.readouterr().out
+
+
+def test_the_studies_of_confirmatory_models_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    rates = import_module("cfa_rejection_rates")
+    found = rates.studies()
+    assert len({study.name for study in found}) == len(found) == 45
+    for study in found:
+        assert len(study.design) == len(study.columns)
+    of_family = {study.family: study for study in found if study.design[-1] == "500"}
+    assert len(of_family) == 6
+    for study in of_family.values():
+        values = study.replicate(np.random.default_rng(1))
+        assert values["no solution"] is False
+        assert all(isinstance(value, (bool, float)) for value in values.values())
+        assert len(values) > 2
+
+
+def test_a_sample_without_a_solution_is_counted_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    rates = import_module("cfa_rejection_rates")
+
+    def now_and_then(random: np.random.Generator) -> dict[str, bool | float]:
+        if random.uniform() < 0.5:
+            raise ArithmeticError
+        return {"rejected": True, "bias": 0.5}
+
+    study = replace(toy([]), replicate=rates.counted(now_and_then))
+    record = run(study, 40, tmp_path)
+    lost = sum(record.hits["no solution"])
+    assert 5 < lost < 35
+    assert record.n == 40
+    assert record.hits["rejected"] == [1] * (40 - lost)
+    assert "100.0 (0.0) | 0.5000 (0.0000) |" in as_markdown([study], {"toy": record})
+    assert load(study, tmp_path).hits == record.hits
+
+
+def test_the_page_of_confirmatory_models_shows_every_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    page = (Path(__file__).resolve().parents[2] / "docs" / "confirmatory-models.md").read_text(encoding="utf-8")
+    tables = page.split("<!-- tables: written by tests/bench/coverage_study.py -->")[1]
+    for study in import_module("cfa_rejection_rates").studies():
+        assert f"### {study.family}\n" in tables
+        assert f"| {' | '.join(study.design)} | " in tables, study.name

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.console import messages, output, show_problems
-from toolkit.errors import ToolkitError
-from toolkit.validation.plan import Method, Missing, Rotation, ValidationPlan
+from toolkit.errors import Code, ToolkitError
+from toolkit.validation.plan import CfaEstimator, Method, Missing, ModelStructure, Rotation, ValidationPlan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolkit.validation.run import Progress, ValidationRun
 
 _DEFAULT = ValidationPlan()
+_OF_THE_MODEL = (Code.STA_MODEL_SYNTAX, Code.STA_CIRCULAR_EQUALITY, Code.STA_UNKNOWN_VARIABLE)
 
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column with the respondent ids; 'respondent' otherwise.")]
 RenamedColumns = Annotated[
@@ -67,6 +68,26 @@ def validate(
     all_waves: Annotated[
         bool, typer.Option("--all-waves", help="Take all waves together; refused where a respondent is in several.")
     ] = False,
+    model: Annotated[
+        ModelStructure | None,
+        typer.Option(help="Confirmatory model of the scales; correlated factors, one a scale, otherwise."),
+    ] = None,
+    model_file: Annotated[Path | None, typer.Option(help="Confirmatory model as a text in lavaan's syntax.")] = None,
+    estimator: Annotated[
+        CfaEstimator | None,
+        typer.Option(help="Estimator of the confirmatory model; WLSMV up to five points, MLR above, otherwise."),
+    ] = None,
+    no_confirm: Annotated[bool, typer.Option("--no-confirm", help="Fit no confirmatory model.")] = False,
+    invariance_by: Annotated[
+        str | None, typer.Option(help="Column whose groups the measurement is compared over, such as language.")
+    ] = None,
+    split: Annotated[
+        bool,
+        typer.Option("--split", help="Explore one half of the persons, drawn by the seed; confirm on the other."),
+    ] = False,
+    dynamic_cutoffs: Annotated[
+        bool, typer.Option("--dynamic-cutoffs", help="Simulate cut-offs of fit for this model and these persons; slow.")
+    ] = False,
     language: Annotated[str | None, typer.Option(help="Language of the item texts in the report.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds other files too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write what was done as JSON.")] = False,
@@ -84,13 +105,21 @@ def validate(
         level=level,
         wave=wave,
         all_waves=all_waves,
+        confirm=not no_confirm,
+        model=model if model_file is None else _model_text(model_file, model),
+        cfa_estimator=estimator,
+        invariance_by=invariance_by,
+        dynamic_cutoffs=dynamic_cutoffs,
+        split=split,
     )
     # Before numpy is loaded: on matrices of some dozen items, more threads cost more than they give.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from toolkit.storage.folders import check_place, write_atomically
 
     check_place(out, force=force)
-    run, ignored, files = _validated(instrument, responses, catalog, id_column, renamed, recoded, plan, language)
+    run, ignored, files = _validated(
+        instrument, responses, catalog, id_column, renamed, recoded, plan, model_file, language
+    )
     # Only the writing is in here, so that no other error is taken for one of the folder.
     with write_atomically(out, force=force) as folder:
         for name, content in files.items():
@@ -108,6 +137,7 @@ def _validated(
     renamed: Mapping[str, str],
     recoded: Mapping[int | str, str | None],
     plan: ValidationPlan,
+    model_file: Path | None,
     language: str | None,
 ) -> tuple[ValidationRun, Sequence[str], Mapping[str, str]]:
     """Read, validate and make the files of the report."""
@@ -133,12 +163,13 @@ def _validated(
             rename=renamed,
             missing_codes=recoded or None,
             several_waves=True,
+            keep=[plan.invariance_by] if plan.confirm and plan.invariance_by else (),
         )
         from toolkit.reporting.drawing import warm_up
 
         renderer = warm_up()
         try:
-            run = _run(instrument, frame, responses, renamed, plan, progress)
+            run = _run(instrument, frame, responses, renamed, plan, model_file, progress)
             bar.update(task, description="Writing the report")
             files = validation_report_files(run, language=spoken)
         finally:
@@ -162,6 +193,7 @@ def _run(
     responses: Path,
     renamed: Mapping[str, str],
     plan: ValidationPlan,
+    model_file: Path | None,
     progress: Progress,
 ) -> ValidationRun:
     """Validate; a refusal names the file and its column."""
@@ -177,7 +209,8 @@ def _run(
         raise type(error)(
             replace(
                 problem,
-                file=problem.file or str(responses),
+                file=problem.file
+                or str(model_file if model_file is not None and problem.code in _OF_THE_MODEL else responses),
                 column=problem.column or (column_of.get(problem.item, problem.item) if problem.item else None),
             )
             for problem in error.problems
@@ -231,9 +264,30 @@ def _tell(
             f"Units:   {run.units.n_units}; design effects of the scores {min(effects):.2f} to {max(effects):.2f}",
             soft_wrap=True,
         )
+    from toolkit.reporting.confirmation_narrative import confirmation_line
+
+    if line := confirmation_line(run):
+        verdict = next(one.verdict for one in run.ratings if one.measurement_property == "structural_validity")
+        console.print(f"Model:   {line} Structural validity: {verdict}.", soft_wrap=True, markup=False)
+    if run.confirmation is not None and run.confirmation.invariance is not None:
+        compared = run.confirmation.invariance
+        console.print(f"Groups:  {', '.join(compared.contexts)}. {compared.reason}", soft_wrap=True, markup=False)
     console.print(f"Report:  {written[0]}", soft_wrap=True)
     console.print(f"Numbers: {written[1]}", soft_wrap=True)
     console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)
+
+
+def _model_text(path: Path, model: str | None) -> str:
+    """Read the model's text."""
+    if model is not None:
+        message = f"the model is told twice, by --model {model} too"
+        raise typer.BadParameter(message, param_hint="--model-file")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise typer.BadParameter(f"'{path}' cannot be read: {reason}", param_hint="--model-file") from None
+    return f"{text.rstrip()}\n"
 
 
 def renamed_columns(pairs: Sequence[str]) -> dict[str, str]:

@@ -163,12 +163,12 @@ def _damaged(wave: Wave, question: str | None) -> StorageError:
     )
 
 
-def item_answers(instrument: Instrument, wave: Wave, answers: pd.DataFrame) -> pd.DataFrame:
+def item_answers(instrument: Instrument, wave: Wave, answers: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     """Return the items of one wave as a response frame for figures about many; nothing in it tells who a row is.
 
-    Languages and background answers are left out. ``unit`` only says who shares one: units are numbered as they come.
-    Rows are ordered by the answers and numbered, so the same answers give the same frame, whatever their order in the
-    store.
+    Languages and background answers are left out, but for those of ``by``. ``unit`` only says who shares one: units are
+    numbered as they come. Rows are ordered by the answers and numbered, so the same answers give the same frame,
+    whatever their order in the store.
 
     Parameters
     ----------
@@ -178,6 +178,8 @@ def item_answers(instrument: Instrument, wave: Wave, answers: pd.DataFrame) -> p
         The wave.
     answers : DataFrame
         Its answers, from :func:`answers_frame`.
+    by : str, optional
+        A column to keep: ``language`` or a background question, whose groups are to be compared.
 
     Raises
     ------
@@ -194,7 +196,8 @@ def item_answers(instrument: Instrument, wave: Wave, answers: pd.DataFrame) -> p
             )
         )
     items = list(instrument.item_codes)
-    frame = answers[[*items, "unit"]].sort_values([*items, "unit"], ignore_index=True)
+    kept = [] if by is None else [by]
+    frame = answers[[*items, *kept, "unit"]].sort_values([*items, *kept, "unit"], ignore_index=True)
     numbers, _ = pd.factorize(frame["unit"])
     frame["unit"] = pd.array([None if number < 0 else f"U{number + 1:04d}" for number in numbers], dtype="str")
     frame.index = pd.Index([f"R{number:05d}" for number in range(1, len(frame) + 1)], name="respondent")

@@ -49,6 +49,7 @@ def read_frame(
     file: str | None = None,
     is_part: bool = False,
     several_waves: bool = False,
+    keep: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Check a frame of text against an instrument and return the response frame.
 
@@ -73,6 +74,8 @@ def read_frame(
         Whether this is one part of a file, in which nobody may have answered.
     several_waves : bool
         Whether a respondent may have one row in each ``wave``. The ids are then unique in each wave only.
+    keep : sequence of str
+        More columns to keep as text, such as one whose groups are to be compared.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def read_frame(
         ``RSP_WRONG_VERSION``, ``RSP_MISSING_CODES``, ``RSP_TEXT_IN_NUMBERS``, ``RSP_CODE_NOT_ALLOWED``,
         ``RSP_UNKNOWN_OPTION`` and ``RSP_NO_ANSWERS``. Of one kind the first fifty are told and the rest counted.
     """
-    check = _Check(raw, instrument, file)
+    check = _Check(raw, instrument, file, keep)
     if not len(raw):
         check.add(Code.RSP_NO_ROWS, "There is a header and no row of answers.", "Give a file with answers.")
         check.refuse()
@@ -133,7 +136,7 @@ def require_respondents(frame: pd.DataFrame, minimum: int) -> None:
 class _Check:
     """Collects the problems of one frame."""
 
-    def __init__(self, raw: pd.DataFrame, instrument: Instrument, file: str | None) -> None:
+    def __init__(self, raw: pd.DataFrame, instrument: Instrument, file: str | None, keep: Sequence[str]) -> None:
         self.raw = raw
         self.instrument = instrument
         self.file = file
@@ -141,7 +144,8 @@ class _Check:
             raw.index.to_numpy(dtype=np.int64) if raw.index.name == "row" else np.arange(2, len(raw) + 2)
         )
         self.covariates = {covariate.code: covariate.options for covariate in instrument.definition.covariates}
-        self.kept = (*self.covariates, *CONTEXT_COLUMNS)
+        self.asked = tuple(name for name in keep if name not in instrument.item_codes)
+        self.kept = tuple(dict.fromkeys((*self.covariates, *CONTEXT_COLUMNS, *self.asked)))
         self.ignored: tuple[str, ...] = ()
         self.problems: list[Problem] = []
         self._told: Counter[Code] = Counter()
@@ -241,6 +245,11 @@ class _Check:
             fix = f"Rename the column '{near}' to '{code}'." if near else "Add the column; leave it empty if not asked."
             what = f"There is no column for the item '{code}'."
             self.add(Code.RSP_MISSING_COLUMN, what, fix, row=1, column=code, item=code)
+        for name in self.asked:
+            if name not in named:
+                alike = get_close_matches(name, list(named), n=1)
+                fix = f"Did you mean '{alike[0]}'?" if alike else f"The columns are: {_listed(list(named))}."
+                self.add(Code.RSP_NO_SUCH_COLUMN, f"There is no column '{name}'.", fix, column=name)
         ignored = []
         stems = {_stem(code) for code in items} - {None}
         for name in strangers:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.agreement.kappa import KappaResult, weighted_kappa
     from toolkit.psychometrics.agreement.krippendorff import KrippendorffResult, krippendorff_alpha
     from toolkit.psychometrics.agreement.within_group import WithinGroupResult, within_group_agreement
+    from toolkit.psychometrics.cfa.alignment import AlignmentResult, alignment
     from toolkit.psychometrics.cfa.cfa import CfaResult, cfa
+    from toolkit.psychometrics.cfa.confirmation import SplitConfirmationResult, split_confirmation
+    from toolkit.psychometrics.cfa.dynamic_cutoffs import DynamicCutoffsResult, dynamic_fit_cutoffs
     from toolkit.psychometrics.cfa.invariance import InvarianceResult, invariance
+    from toolkit.psychometrics.cfa.local_dependence import LocalDependenceResult, local_dependence
     from toolkit.psychometrics.cfa.nested import NestedTestResult
     from toolkit.psychometrics.cfa.partial_invariance import PartialInvarianceResult
     from toolkit.psychometrics.cfa.syntax import ModelSyntax, parse_model
@@ -55,9 +59,11 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.reliability.table import ReliabilityTableResult, reliability_table
     from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
+    from toolkit.psychometrics.short_forms import ShortFormResult, short_form
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
+    "AlignmentResult",
     "AlphaResult",
     "BartlettSphericityResult",
     "CarelessRespondingResult",
@@ -65,6 +71,7 @@ __all__ = [
     "ComparisonDataResult",
     "CorrelationResult",
     "DesignEffectsResult",
+    "DynamicCutoffsResult",
     "EfaBootstrapResult",
     "EfaResult",
     "EmpiricalKaiserResult",
@@ -81,6 +88,7 @@ __all__ = [
     "KaiserMeyerOlkinResult",
     "KappaResult",
     "KrippendorffResult",
+    "LocalDependenceResult",
     "MapTestResult",
     "MeasurementErrorResult",
     "ModelSyntax",
@@ -95,9 +103,12 @@ __all__ = [
     "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "ShortFormResult",
+    "SplitConfirmationResult",
     "SplitHalfResult",
     "TwoLevelCfaResult",
     "WithinGroupResult",
+    "alignment",
     "bartlett_sphericity",
     "careless_responding",
     "cfa",
@@ -107,6 +118,7 @@ __all__ = [
     "cronbach_alpha",
     "describe_items",
     "design_effects",
+    "dynamic_fit_cutoffs",
     "efa",
     "empirical_kaiser_criterion",
     "greatest_lower_bound",
@@ -117,6 +129,7 @@ __all__ = [
     "item_analysis",
     "kaiser_meyer_olkin",
     "krippendorff_alpha",
+    "local_dependence",
     "map_test",
     "mcdonald_omega",
     "measurement_error",
@@ -129,8 +142,10 @@ __all__ = [
     "reliability_table",
     "reliable_change",
     "retention",
+    "short_form",
     "simulate_ordinal",
     "spearman_correlation",
+    "split_confirmation",
     "split_half",
     "tucker_congruence",
     "two_level_cfa",
@@ -195,6 +210,7 @@ _HOMES = {
         "ReliabilityTableResult",
         "reliability_table",
     ),
+    "short_forms": ("ShortFormResult", "short_form"),
     "simulate": ("simulate_ordinal",),
     "cfa.cfa": ("CfaResult", "cfa"),
     "cfa.invariance": ("InvarianceResult", "invariance"),
@@ -217,6 +233,10 @@ _HOMES = {
     "factors.bootstrap": ("EfaBootstrapResult",),
     "factors.congruence": ("tucker_congruence",),
     "factors.efa": ("EfaResult", "efa"),
+    "cfa.alignment": ("AlignmentResult", "alignment"),
+    "cfa.confirmation": ("SplitConfirmationResult", "split_confirmation"),
+    "cfa.local_dependence": ("LocalDependenceResult", "local_dependence"),
+    "cfa.dynamic_cutoffs": ("DynamicCutoffsResult", "dynamic_fit_cutoffs"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

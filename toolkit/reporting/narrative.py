@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from toolkit.reporting.confirmation_narrative import confirmation_line
 from toolkit.reporting.table import shown
 from toolkit.reporting.tables import scale_name
 
@@ -39,6 +40,7 @@ def summary(run: ValidationRun, *, language: str) -> list[str]:
         *_persons(run),
         *_reliability(run, language),
         *_factors(run),
+        *_confirmed(run),
         *_verdicts(run),
         *_absent(run),
     ]
@@ -224,11 +226,26 @@ def factors(run: ValidationRun) -> list[str]:
             f"The model ({found.efa.method}) has RMSEA {rmsea.estimate:.3f} ({rmsea.level:.0%} interval "
             f"{rmsea.low:.3f} to {rmsea.high:.3f}), TLI {found.efa.tli:.3f} and SRMR {found.efa.srmr:.3f}."
         )
-    told.append(
+    told.append(_explored(run))
+    return told
+
+
+def _explored(run: ValidationRun) -> str:
+    """Say that this explores, and what confirms."""
+    if run.structure is not None and run.structure.is_half:
+        return (
+            f"This explores one half of the persons, drawn with the seed {run.plan.seed}. The other half stays for "
+            "confirming."
+        )
+    if run.confirmation is not None and run.confirmation.structure != "own":
+        return (
+            "This explores. The same persons cannot also confirm what was found in them. The confirmatory model below "
+            "was not found here: it is the one that the instrument's scales state."
+        )
+    return (
         "This explores. The same persons cannot also confirm what was found in them; a confirmatory analysis needs "
         "other persons."
     )
-    return told
 
 
 def replication(run: ValidationRun) -> list[str]:
@@ -307,6 +324,11 @@ def _factors(run: ValidationRun) -> list[str]:
         f"Parallel analysis suggests {_count(found.parallel.n_factors, 'factor')}; "
         f"{_count(found.n_factors, 'factor')} {_was(found.n_factors)} extracted. This is exploratory."
     ]
+
+
+def _confirmed(run: ValidationRun) -> list[str]:
+    line = confirmation_line(run)
+    return [line] if line else []
 
 
 def _verdicts(run: ValidationRun) -> list[str]:

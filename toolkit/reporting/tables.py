@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from toolkit.reporting.coefficient_tables import coefficient_tables
+from toolkit.reporting.confirmation_report import confirmation_tables
 from toolkit.reporting.screening_tables import screening_tables
 from toolkit.reporting.table import Table, shown
 from toolkit.reporting.unit_tables import (
@@ -47,6 +48,7 @@ def validation_tables(run: ValidationRun, *, language: str) -> dict[str, Table]:
         _item_analysis(run, language),
         _scores(run, language),
         *_structure(run, language),
+        *confirmation_tables(run, spoken=language),
         _replication(run),
         _ratings(run, language),
         _notes(run),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from toolkit.reporting.confirmation_report import confirmation_drafts, confirmation_pictures
 from toolkit.reporting.drawing import BLUE, GREY, ORANGE, WIDTH, Draft, Figure, data, figures, fills, stacked_bars
 from toolkit.reporting.table import shown
 from toolkit.reporting.tables import item_text, scale_name
@@ -27,7 +28,7 @@ def validation_charts(run: ValidationRun, *, language: str) -> dict[str, Figure]
     language : str
         Language of item texts, scale names and answer labels.
     """
-    return figures(_drafts(run, language))
+    return figures(_drafts(run, language)) | confirmation_pictures(run, spoken=language)
 
 
 def _drafts(run: ValidationRun, language: str) -> Iterator[Draft]:
@@ -38,6 +39,7 @@ def _drafts(run: ValidationRun, language: str) -> Iterator[Draft]:
     yield from _scores(run, language)
     yield from _scree(run)
     yield from _loadings(run)
+    yield from confirmation_drafts(run, spoken=language)
 
 
 def _answers(run: ValidationRun, language: str) -> Iterator[Draft]:

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import Code, DefinitionError, Problem
 from toolkit.reporting import narrative
+from toolkit.reporting.confirmation_narrative import (
+    confirmation_flags,
+    confirmation_sentences,
+    invariance_sentences,
+)
+from toolkit.reporting.confirmation_report import ConfirmationPage, confirmation_page, factor_names, key_to_codes
 from toolkit.reporting.documents import render
 from toolkit.reporting.tables import scale_name, validation_tables
 from toolkit.reporting.validation_charts import validation_charts
+from toolkit.reporting.words import FOLDER, languages_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +46,8 @@ class ValidationReport:
         Relative path to content, as :func:`validation_report_files` returns it.
     results : mapping
         What ``results.json`` holds.
+    confirmation : mapping of str to ConfirmationPage
+        The confirmatory model by language of a page; empty where there is none.
     """
 
     instrument: str
@@ -46,6 +55,7 @@ class ValidationReport:
     scale_names: Mapping[str, str]
     files: Mapping[str, str]
     results: Mapping[str, Any]
+    confirmation: Mapping[str, ConfirmationPage]
 
 
 def report_language(instrument: Instrument, language: str | None) -> str:
@@ -99,13 +109,33 @@ def validation_report_files(run: ValidationRun, *, language: str | None = None) 
         names={code: scale_name(run, code, spoken) for code in run.scales},
         rules={rating.measurement_property.replace("_", " "): rating.rule for rating in run.ratings},
         told=narrative,
-        unset={"n_factors": "number of scales", "wave": "the latest" if run.data.waves else "none named"},
+        unset={
+            "n_factors": "number of scales",
+            "wave": "the latest" if run.data.waves else "none named",
+            "model": "correlated factors, one a scale",
+            "cfa_estimator": "WLSMV up to five points, MLR above",
+            "invariance_by": "none",
+        },
+        confirmed=_confirmed(run, spoken),
         digest=results["content_sha256"],
     )
     return {
         "report.html": page,
         "results.json": json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         **{f"tables/{name}.csv": table.to_csv() for name, table in tables.items()},
+    }
+
+
+def _confirmed(run: ValidationRun, spoken: str) -> dict[str, list[str]]:
+    """Return what the page says of the confirmatory model, in English with the scales' names as spoken."""
+    absent = [problem for one in run.not_computed if one.statistic == "cfa" for problem in one.problems]
+    found = run.confirmation
+    return {
+        "flags": [] if found is None else confirmation_flags(found, names=factor_names(run, spoken)),
+        "sentences": confirmation_sentences(run),
+        "invariance": invariance_sentences(run),
+        "codes": [codes] if (codes := key_to_codes(run, spoken)) else [],
+        "reasons": [f"{problem.what} {problem.fix}" for problem in absent],
     }
 
 
@@ -149,6 +179,7 @@ def validation_work(
             smallest_group=smallest_group,
         )
         files = validation_report_files(run, language=language)
+        pages = [(spoken, confirmation_page(run, language=spoken)) for spoken in languages_of(FOLDER)]
         if cancelled():
             raise RunCancelledError
         return ValidationReport(
@@ -157,6 +188,7 @@ def validation_work(
             scale_names={code: scale_name(run, code, language) for code in run.scales},
             files=files,
             results=json.loads(files["results.json"]),
+            confirmation={spoken: page for spoken, page in pages if page is not None},
         )
 
     return work

@@ -107,6 +107,7 @@ def read_responses(
     rename: Mapping[str, str] | None = None,
     missing_codes: MissingCodes | None = None,
     several_waves: bool = False,
+    keep: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read a CSV file of answers to an instrument into the response frame that the toolkit works on.
 
@@ -127,6 +128,8 @@ def read_responses(
         are all "unanswered".
     several_waves : bool
         Whether a respondent may have one row in each ``wave``, of which a validation then uses one.
+    keep : sequence of str
+        More columns to keep as text, such as one whose groups are to be compared.
 
     Returns
     -------
@@ -152,6 +155,7 @@ def read_responses(
         missing_codes=missing_codes,
         file=str(path),
         several_waves=several_waves,
+        keep=keep,
     )
 
 

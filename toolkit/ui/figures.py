@@ -8,7 +8,7 @@ from html import escape
 
 import streamlit as st
 
-from toolkit.reporting.drawing import WIDTH, Draft, svg
+from toolkit.reporting.drawing import WIDTH, Draft, Figure, svg
 from toolkit.reporting.table import Table
 
 TABLES_KEPT = 128
@@ -30,6 +30,23 @@ def show_chart(draft: Draft, say: dict[str, str], *, key: str, heading: bool = T
             say["figure_save"],
             partial(_picture, draft),
             file_name=f"{draft.name}.svg",
+            mime="image/svg+xml",
+            on_click="ignore",
+            type="tertiary",
+            key=f"svg-{key}",
+        )
+
+
+def show_figure(figure: Figure, say: dict[str, str], *, key: str) -> None:
+    """Show a picture that is drawn already, with its title and words, and offer it as SVG."""
+    with st.container(key=f"figure-{key}", gap="xsmall"):
+        st.html(f'<h4 class="eot-chart">{escape(figure.title)}</h4>')
+        words = escape(f"{figure.title}. {figure.alternative}")
+        st.html(f'<div class="eot-picture" role="img" tabindex="0" aria-label="{words}">{figure.svg}</div>')
+        st.download_button(
+            say["figure_save"],
+            figure.svg,
+            file_name=f"{figure.name}.svg",
             mime="image/svg+xml",
             on_click="ignore",
             type="tertiary",

@@ -13,6 +13,10 @@ Rotation = Literal["oblimin", "geomin", "promax", "varimax", "quartimax", "none"
 """How factors are rotated; ``oblimin``, ``geomin`` and ``promax`` let them correlate."""
 Missing = Literal["pairwise", "listwise"]
 """Who counts in a correlation: everyone who answered both items, or who answered all items of the analysis."""
+ModelStructure = Literal["correlated", "one_factor", "higher_order", "bifactor"]
+"""How the scales of an instrument go together in a confirmatory model."""
+CfaEstimator = Literal["WLSMV", "ULSMV", "DWLS", "MLR", "ML"]
+"""Estimators of the confirmatory model; the first three take answers as ordered, the others as measurements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,24 @@ class ValidationPlan:
         The wave to use of answers that name their ``wave``; None takes the latest.
     all_waves : bool
         Whether all waves are taken together; refused where a respondent is in several.
+    confirm : bool
+        Whether a confirmatory model is fitted.
+    model : str or None
+        Its structure ("correlated", "one_factor", "higher_order", "bifactor"), made from the instrument's scales, or a
+        model of one's own in lavaan's syntax. None takes correlated factors, one a scale.
+    cfa_estimator : {"WLSMV", "ULSMV", "DWLS", "MLR", "ML"} or None
+        Its estimator. None takes WLSMV where every item of the model offers at most five points, MLR otherwise: with
+        two to four categories answers are better taken as ordered, with five to seven both ways do well (Rhemtulla,
+        Brosseau-Liard & Savalei, 2012, https://doi.org/10.1037/a0029315). Under ``pairwise``, WLSMV takes each
+        correlation from those who answered both items, and MLR uses every answer by full information maximum
+        likelihood.
+    invariance_by : str or None
+        The column whose groups the measurement is compared over, such as ``language``.
+    dynamic_cutoffs : bool
+        Whether cut-offs of the fit indices are simulated for this model and these persons, which takes long.
+    split : bool
+        Whether one half of the persons, drawn with the seed, explores, and the other half confirms. Without it both
+        are done on the same persons, and the run says so.
     """
 
     n_factors: int | None = None
@@ -53,6 +75,12 @@ class ValidationPlan:
     level: float = 0.95
     wave: str | None = None
     all_waves: bool = False
+    confirm: bool = True
+    model: str | None = None
+    cfa_estimator: CfaEstimator | None = None
+    invariance_by: str | None = None
+    dynamic_cutoffs: bool = False
+    split: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that no run can follow, all at once."""
@@ -68,6 +96,8 @@ class ValidationPlan:
                 ("method", self.method, Method),
                 ("rotation", self.rotation, Rotation),
                 ("missing", self.missing, Missing),
+                *([] if self.cfa_estimator is None else [("cfa_estimator", self.cfa_estimator, CfaEstimator)]),
+                *([] if self.model is None or self.own_model else [("model", self.model, ModelStructure)]),
             )
             if value not in get_args(alias)
         ]
@@ -98,6 +128,11 @@ class ValidationPlan:
             )
         if problems:
             raise StatisticsError(problems)
+
+    @property
+    def own_model(self) -> bool:
+        """Whether the model is a text in lavaan's syntax rather than a structure's name."""
+        return self.model is not None and any(mark in self.model for mark in "=~\n")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the decisions as JSON-ready values."""

@@ -21,11 +21,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from toolkit.errors import Code
+from toolkit.validation.confirmation import judged_fit
 
 if TYPE_CHECKING:
     from toolkit.instruments.instrument import Instrument
     from toolkit.psychometrics import AlphaResult
+    from toolkit.psychometrics.cfa.cfa import CfaResult
+    from toolkit.psychometrics.cfa.invariance import InvarianceResult
     from toolkit.psychometrics.factors.efa import EfaResult
+    from toolkit.validation.confirmation import Confirmation
     from toolkit.validation.scales import ScaleResult
     from toolkit.validation.structure import Structure
 
@@ -34,6 +38,7 @@ Verdict = Literal["sufficient", "insufficient", "indeterminate"]
 ALPHA_LOW, ALPHA_HIGH = 0.70, 0.95
 PERSONS_PER_ITEM, PERSONS_FOR_FACTORS = 7, 100
 LOADING_LOW = 0.30
+COMPARATIVE_FIT, RMSEA_HIGH, SRMR_HIGH = 0.95, 0.06, 0.08
 PERSONS_FOR_EXTREMES, EXTREME_SHARE = 50, 0.15
 
 _INTERNAL = (
@@ -42,8 +47,14 @@ _INTERNAL = (
 )
 _EXTREMES = "Terwee 2007: at most 15 % of at least 50 persons have the lowest or the highest possible score."
 _STRUCTURE = (
-    "COSMIN 2018: a confirmatory factor analysis with CFI or TLI > .95, RMSEA < .06 or SRMR < .08; an exploratory "
-    "analysis alone does not decide."
+    "COSMIN 2018: a confirmatory factor analysis with CFI or TLI > .95, or RMSEA < .06, or SRMR < .08. The toolkit "
+    "asks for one of each kind, CFI or TLI together with RMSEA or SRMR (Hu & Bentler 1999, "
+    "doi:10.1080/10705519909540118); where only one kind is met, the indices contradict each other and decide nothing. "
+    "An exploratory analysis alone does not decide."
+)
+_INVARIANCE = (
+    "COSMIN 2018: no important differences between groups in a multigroup factor analysis, or no important "
+    "differential item functioning."
 )
 _NOT_EXAMINED = (
     ("content_validity", "COSMIN 2018: relevance, comprehensiveness and comprehensibility, judged by experts and by "
@@ -56,8 +67,7 @@ _NOT_EXAMINED = (
      "No hypotheses were given to this run."),
     ("criterion_validity", "Terwee 2007: correlation with a gold standard of at least .70.",
      "No criterion was given to this run."),
-    ("cross_cultural_validity", "COSMIN 2018: no important differences in multigroup factor analysis, or no "
-     "important differential item functioning.", "Groups and languages were not compared in this run."),
+    ("cross_cultural_validity", _INVARIANCE, "Groups and languages were not compared in this run."),
     ("responsiveness", "Terwee 2007: changes agree with hypotheses, or an area under the curve of at least .70.",
      "The data hold one occasion."),
 )  # fmt: skip
@@ -98,7 +108,12 @@ class Rating:
         return asdict(self)
 
 
-def rate(instrument: Instrument, scales: Iterable[ScaleResult], structure: Structure | None) -> tuple[Rating, ...]:
+def rate(
+    instrument: Instrument,
+    scales: Iterable[ScaleResult],
+    structure: Structure | None,
+    confirmation: Confirmation | None = None,
+) -> tuple[Rating, ...]:
     """Rate every property: those the run has numbers for, and those it has none for, so that nothing looks proved.
 
     Parameters
@@ -109,6 +124,8 @@ def rate(instrument: Instrument, scales: Iterable[ScaleResult], structure: Struc
         The results of each scale.
     structure : Structure or None
         The exploratory analysis of all items; None where it does not apply.
+    confirmation : Confirmation or None
+        The confirmatory model; None where there is none.
     """
     reflective = instrument.definition.measurement == "reflective"
     ratings: list[Rating] = []
@@ -117,7 +134,10 @@ def rate(instrument: Instrument, scales: Iterable[ScaleResult], structure: Struc
             ratings.append(_internal_consistency(scale, structure))
         ratings.append(_extremes(scale))
     if reflective:
-        ratings.append(_structural(structure))
+        ratings.append(_structural(structure, confirmation))
+    compared = None if confirmation is None else confirmation.invariance
+    if confirmation is not None and compared is not None:
+        ratings.append(_same_in_groups(confirmation, compared))
     return (
         *ratings,
         *(
@@ -131,6 +151,7 @@ def rate(instrument: Instrument, scales: Iterable[ScaleResult], structure: Struc
                 reason=reason,
             )
             for name, rule, reason in _NOT_EXAMINED
+            if name != "cross_cultural_validity" or compared is None
         ),
     )
 
@@ -247,16 +268,14 @@ def _extremes(scale: ScaleResult) -> Rating:
     )
 
 
-def _structural(structure: Structure | None) -> Rating:
+def _structural(structure: Structure | None, confirmation: Confirmation | None) -> Rating:
     """Rate structural validity, which exploring alone leaves open."""
+    if confirmation is not None and confirmation.result is not None:
+        return _confirmed(confirmation, confirmation.result)
     evidence: dict[str, float] = {}
     sample = "No factor analysis to judge."
     if structure is not None and structure.efa is not None:
-        needed = max(PERSONS_FOR_FACTORS, PERSONS_PER_ITEM * structure.n_items)
-        fits = structure.n_persons >= needed
-        sample = (
-            f"{'Large enough' if fits else 'Too small'}: {structure.n_persons} persons, Terwee 2007 asks for {needed}."
-        )
+        sample = _sample(structure.n_persons, structure.n_items)[1]
         fit = {"rmsea": structure.efa.rmsea.estimate, "tli": structure.efa.tli, "srmr": structure.efa.srmr}
         # Without degrees of freedom some have no value; what has none is no evidence.
         evidence = {name: value for name, value in fit.items() if isfinite(value)}
@@ -268,5 +287,85 @@ def _structural(structure: Structure | None) -> Rating:
         rule=_STRUCTURE,
         evidence=evidence,
         sample=sample,
-        reason="The factors were explored, not confirmed. A confirmatory analysis on other persons is needed.",
+        reason="The factors were explored, not confirmed. A confirmatory analysis is needed.",
     )
+
+
+def _confirmed(confirmation: Confirmation, result: CfaResult) -> Rating:
+    """Apply the rule for structural validity to a confirmatory model."""
+    fit = judged_fit(result.fit)
+    # Without degrees of freedom every model fits; that is no evidence.
+    tested = result.fit["df"] > 0
+    shown = {name: value for name, value in fit.items() if tested and "." not in name and isfinite(value)}
+    large, sample = _sample(result.n_persons, confirmation.n_items)
+    whom = (
+        "on the half of the persons that was not explored"
+        if confirmation.sample == "other_half"
+        else "on the same persons that were explored"
+    )
+
+    def rating(verdict: Verdict, reason: str) -> Rating:
+        return Rating(
+            measurement_property="structural_validity",
+            scale=None,
+            verdict=verdict,
+            rule=_STRUCTURE,
+            evidence={**shown, "df": float(result.fit["df"]), "n_persons": float(result.n_persons)},
+            sample=f"{sample} Fitted {whom}.",
+            reason=reason,
+        )
+
+    if not result.converged:
+        return rating("indeterminate", "The search for the model's solution did not converge; no number can be used.")
+    if not result.admissible:
+        return rating("indeterminate", f"The solution is not admissible: {'; '.join(result.improper)}.")
+    if not large:
+        return rating("indeterminate", "The model rests on too few persons.")
+    if confirmation.structure == "own" and confirmation.sample == "same_persons":
+        return rating(
+            "indeterminate",
+            "The model was given to this run and fitted to the persons that were explored. Whether it was stated "
+            "before they were seen is not known; one half of the persons, or others, can confirm it.",
+        )
+    if not tested:
+        return rating("indeterminate", "The model has no degrees of freedom, so that nothing can speak against it.")
+    comparative = max(shown.get("cfi", 0.0), shown.get("tli", 0.0)) > COMPARATIVE_FIT
+    absolute = shown.get("rmsea", 1.0) < RMSEA_HIGH or shown.get("srmr", 1.0) < SRMR_HIGH
+    if comparative and absolute:
+        return rating("sufficient", "CFI or TLI is above .95, and RMSEA is below .06 or SRMR below .08.")
+    if not comparative and not absolute:
+        return rating("insufficient", "Neither CFI nor TLI is above .95, RMSEA is not below .06, nor SRMR below .08.")
+    met = "CFI or TLI is above .95, but neither is RMSEA below .06 nor SRMR below .08"
+    if absolute:
+        met = "RMSEA is below .06 or SRMR below .08, but neither CFI nor TLI is above .95"
+    return rating("indeterminate", f"The indices contradict each other: {met}.")
+
+
+def _same_in_groups(confirmation: Confirmation, compared: InvarianceResult) -> Rating:
+    """Rate whether the measurement is the same in the groups that were compared."""
+    smallest = min(compared.n_of_contexts)
+    large, sample = _sample(smallest, compared.n_items)
+    verdicts: dict[str, Verdict] = {"supported": "sufficient", "not_supported": "insufficient"}
+    by = "" if confirmation.groups is None else confirmation.groups.by
+    shown = {
+        f"{change}_{row['level']}": float(row[change])
+        for row in compared.tests.to_dict(orient="records")
+        for change in ("d_cfi", "d_rmsea", "d_srmr")
+        if isfinite(row[change])
+    }
+    return Rating(
+        measurement_property="cross_cultural_validity",
+        scale=None,
+        verdict=verdicts.get(compared.verdict, "indeterminate") if large else "indeterminate",
+        rule=f"{_INVARIANCE} Here: levels of invariance, {compared.rule} ({compared.rule_source}).",
+        evidence={**shown, "n_smallest_group": float(smallest)},
+        sample=f"The smallest group. {sample} Groups of '{by}': {', '.join(compared.contexts)}.",
+        reason=compared.reason if large else "The smallest group has too few persons to tell.",
+    )
+
+
+def _sample(n_persons: int, n_items: int) -> tuple[bool, str]:
+    """Return whether persons are as many as a factor analysis asks for, and say so."""
+    needed = max(PERSONS_FOR_FACTORS, PERSONS_PER_ITEM * n_items)
+    large = n_persons >= needed
+    return large, f"{'Large enough' if large else 'Too small'}: {n_persons} persons, Terwee 2007 asks for {needed}."

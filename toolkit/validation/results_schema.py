@@ -76,6 +76,12 @@ class Plan(Closed):
     level: float
     wave: str | None
     all_waves: bool
+    confirm: bool
+    model: str | None
+    cfa_estimator: Literal["WLSMV", "ULSMV", "DWLS", "MLR", "ML"] | None
+    invariance_by: str | None
+    dynamic_cutoffs: bool
+    split: bool
 
 
 class Structural(Closed):
@@ -335,12 +341,233 @@ class Structure(Closed):
     n_persons: Count
     n_factors: Count
     n_factors_from: Literal["plan", "scales", "parallel_analysis"]
+    sample: Literal["everyone", "one_half"]
     kaiser_meyer_olkin: KaiserMeyerOlkin | None
     bartlett_sphericity: Bartlett | None
     parallel_analysis: Parallel | None
     retention: Retention | None
     efa: Efa | None
     units: TypicalItem | None
+
+
+class NestedTest(Statistic):
+    """A test of the model with more restrictions against the other."""
+
+    chisq_diff: Number
+    df_diff: Count
+    p: Number
+    d_cfi: Number
+    d_tli: Number
+    d_rmsea: Number
+    d_srmr: Number
+
+
+class FittedModel(Closed):
+    """Fit of a confirmatory model, by lavaan's names, and whether its solution may be read."""
+
+    fit: dict[str, Number]
+    judged_by: Literal["robust", "scaled", "naive"]
+    converged: bool
+    admissible: bool
+    improper: list[str]
+    n_parameters: Count
+    n_persons: Count
+    n_items: Count
+    n_dropped: Count
+    method: str
+
+
+class ModelParameter(Closed):
+    """A row of the model: estimate, standard error, test and interval; ``group`` is empty without groups."""
+
+    lhs: str
+    op: str
+    rhs: str
+    group: str
+    label: str
+    free: bool
+    est: Number
+    se: Number
+    z: Number
+    p: Number
+    ci_lower: Number
+    ci_upper: Number
+
+
+class StandardizedParameter(Closed):
+    """The same row, completely standardised."""
+
+    lhs: str
+    op: str
+    rhs: str
+    group: str
+    est: Number
+    se: Number
+    z: Number
+    p: Number
+    ci_lower: Number
+    ci_upper: Number
+
+
+class ConfirmedModel(FittedModel):
+    """The confirmatory model with its estimates."""
+
+    parameters: list[ModelParameter]
+    standardized: list[StandardizedParameter]
+    residuals: dict[str, dict[str, Number]]
+
+
+class AlternativeModel(FittedModel):
+    """Another structure of the same items and persons, and its test against the model."""
+
+    model: str
+    nested: bool
+    test: NestedTest | None
+
+
+class ModelReliability(Closed):
+    """Reliability under the model: a row a factor, and more for general and higher-order factors."""
+
+    factors: list[dict[str, Any]]
+    intervals: list[dict[str, Any]]
+    total: list[dict[str, Any]]
+    general: list[dict[str, Any]]
+    subscales: list[dict[str, Any]]
+    higher_order: list[dict[str, Any]]
+    htmt: dict[str, dict[str, Number]]
+    htmt2: dict[str, dict[str, Number]]
+    method: str
+
+
+class ModificationIndex(Closed):
+    """By how much the chi-square would fall if one parameter more were free, and the value it would take."""
+
+    lhs: str
+    op: str
+    rhs: str
+    group: str
+    mi: Number
+    epc: Number
+    sepc: Number
+
+
+class DynamicCutoff(Closed):
+    """A simulated cut-off of one index at one level of misspecification; level 0 is the model itself."""
+
+    level: Count
+    measure: str
+    cutoff: Number
+    rule: str
+    specificity: Number
+    sensitivity: Number
+    detected: Number
+    observed: Number
+    met: bool | None
+
+
+class DynamicCutoffs(Closed):
+    """Simulated cut-offs of the fit indices."""
+
+    cutoffs: list[DynamicCutoff]
+    omitted: list[dict[str, Any]]
+    n_replications: Count
+    n_failed: Count
+    method: str
+
+
+class Groups(Closed):
+    """The groups that the measurement is compared over."""
+
+    by: str
+    n_of_groups: dict[str, Count]
+    left_out: list[str]
+
+
+class InvarianceStep(Closed):
+    """One step of an invariance analysis; ``holds`` is null where the rule has no numbers to go by."""
+
+    level: str
+    against: str
+    chisq_diff: Number
+    df_diff: Count
+    p: Number
+    d_cfi: Number
+    d_rmsea: Number
+    d_srmr: Number
+    holds: bool | None
+
+
+class LatentMean(Closed):
+    """A factor mean of a later group, the reference having 0."""
+
+    factor: str
+    context: str
+    intercepts: Literal["equal", "free", "partial"]
+    est: Number
+    se: Number
+    z: Number
+    p: Number
+    ci_lower: Number
+    ci_upper: Number
+    d: Number
+    lowest: Number = None
+    highest: Number = None
+
+
+class Invariance(Closed):
+    """Whether the model measures the same in groups."""
+
+    verdict: Literal["supported", "not_supported", "undetermined"]
+    reason: str
+    rule: str
+    rule_source: str
+    contexts: list[str]
+    n_of_contexts: list[Count]
+    dropped: list[str]
+    levels: dict[str, FittedModel]
+    tests: list[InvarianceStep]
+    latent_means: list[LatentMean]
+    n_persons: Count
+    n_items: Count
+    n_dropped: Count
+    method: str
+
+
+class PartialInvariance(Closed):
+    """What a search for the parameters that differ found."""
+
+    reached: bool
+    reason: str
+    n_freed: Count
+    freed: list[dict[str, Any]]
+    levels: dict[str, FittedModel]
+    tests: list[InvarianceStep]
+    latent_means: list[LatentMean]
+    n_persons: Count
+    method: str
+
+
+class Confirmation(Closed):
+    """The confirmatory model, and whom it was fitted to."""
+
+    status: Literal["confirmatory"]
+    sample: Literal["same_persons", "other_half"]
+    structure: Literal["correlated", "one_factor", "higher_order", "bifactor", "own"]
+    model: str
+    items: list[str]
+    n_persons: Count
+    estimator: Literal["WLSMV", "ULSMV", "DWLS", "MLR", "ML"]
+    estimator_from: Literal["plan", "answers"]
+    missing: Literal["pairwise", "listwise", "fiml"]
+    result: ConfirmedModel | None
+    reliability: ModelReliability | None
+    modification_indices: list[ModificationIndex] | None
+    n_modification_indices: Count
+    alternatives: dict[str, AlternativeModel]
+    dynamic_cutoffs: DynamicCutoffs | None
+    groups: Groups | None
+    invariance: Invariance | None
+    partial_invariance: PartialInvariance | None
 
 
 class Replication(Closed):
@@ -403,6 +630,7 @@ class Results(Closed):
     scales: dict[str, Scale]
     screening: Screening | None
     structure: Structure | None
+    confirmation: Confirmation | None
     replication: list[Replication]
     ratings: list[Rating]
     not_computed: list[NotComputed]

@@ -17,7 +17,9 @@ import pandas as pd
 import toolkit
 from toolkit.errors import Problem, ToolkitError
 from toolkit.validation.attempts import Attempts, NotComputed, problem_dict
+from toolkit.validation.confirmation import Confirmation, check_model, confirm, halves
 from toolkit.validation.data import DataSummary, check_frame, summarise, without_rare_items
+from toolkit.validation.measurement_groups import check_column
 from toolkit.validation.plan import ValidationPlan
 from toolkit.validation.ratings import Rating, rate
 from toolkit.validation.replication import Replication, replicate
@@ -39,6 +41,7 @@ STEPS = (
     "Describing the items",
     "Analysing the scales",
     "Exploring the factors",
+    "Confirming the structure",
     "Repeating with other programs",
     "Rating the measurement properties",
 )
@@ -97,6 +100,9 @@ class ValidationRun:
         Signs of careless answers; None for a formative instrument, or where the run says why.
     structure : Structure or None
         All items together; None for a formative instrument, whose items need not correlate.
+    confirmation : Confirmation or None
+        The confirmatory model; None for a formative instrument, where the plan asks for none, and where the run says
+        why.
     replication : tuple of Replication
         The same quantities from other programs.
     ratings : tuple of Rating
@@ -120,6 +126,7 @@ class ValidationRun:
     units: Units | None
     screening: Screening | None
     structure: Structure | None
+    confirmation: Confirmation | None
     replication: tuple[Replication, ...]
     ratings: tuple[Rating, ...]
     not_computed: tuple[NotComputed, ...]
@@ -150,6 +157,7 @@ class ValidationRun:
             "scales": self._scales(),
             "screening": None if self.screening is None else self.screening.to_dict(),
             "structure": self._structure(),
+            "confirmation": None if self.confirmation is None else _without_provenance(self.confirmation.to_dict()),
             "replication": [line.to_dict() for line in self.replication],
             "ratings": [rating.to_dict() for rating in self.ratings],
             "not_computed": [absent.to_dict() for absent in self.not_computed],
@@ -247,8 +255,11 @@ def validate(
     Raises
     ------
     ResponsesError
-        ``RSP_MISSING_COLUMN``, ``RSP_RESPONDENT_TWICE``, ``RSP_NO_SUCH_COLUMN`` and ``RSP_UNKNOWN_WAVE`` (the wave of
-        the plan), ``RSP_NO_ANSWERS``, ``RSP_TOO_FEW_RESPONDENTS`` or ``RSP_CODE_NOT_ALLOWED``.
+        ``RSP_MISSING_COLUMN``, ``RSP_RESPONDENT_TWICE``, ``RSP_NO_SUCH_COLUMN`` (the column of waves or of groups),
+        ``RSP_UNKNOWN_WAVE`` (the wave of the plan), ``RSP_NO_ANSWERS``, ``RSP_TOO_FEW_RESPONDENTS`` or
+        ``RSP_CODE_NOT_ALLOWED``.
+    StatisticsError
+        ``STA_MODEL_SYNTAX`` or ``STA_UNKNOWN_VARIABLE``: the plan's model text.
 
     Notes
     -----
@@ -264,7 +275,7 @@ def validate(
     >>> codes = rng.integers(1, 6, size=(60, len(instrument.item_codes)))
     >>> ids = [f"p{number}" for number in range(60)]
     >>> answers = pd.DataFrame(codes.astype(float), index=ids, columns=list(instrument.item_codes))
-    >>> run = validation.validate(instrument, answers, plan=validation.ValidationPlan(n_datasets=20))
+    >>> run = validation.validate(instrument, answers, plan=validation.ValidationPlan(n_datasets=20, confirm=False))
     >>> run.data.n_persons, run.scales["HB"].alpha.n_persons
     (60, 60)
     """
@@ -277,6 +288,8 @@ def validate(
     clock.step()
     responses, chosen = choose_wave(responses, wave=plan.wave, all_waves=plan.all_waves, smallest_group=smallest_group)
     attempts.warnings.extend(("data", None, problem) for problem in chosen.told)
+    check_model(instrument, plan)
+    check_column(responses, plan)
     check_frame(instrument, responses, smallest_group=smallest_group)
     responses = without_rare_items(instrument, responses, smallest_group=smallest_group)
     scored = scored_items(instrument, responses)
@@ -295,12 +308,17 @@ def validate(
     reflective = instrument.definition.measurement == "reflective"
     screening = screen(instrument, responses, scored, scales, plan, attempts) if reflective and scales else None
     clock.step()
-    structure = explore(instrument, scored, summary, plan, attempts) if reflective else None
+    exploring, confirming = halves(scored, plan)
+    structure = explore(instrument, scored.loc[exploring], summary, plan, attempts) if reflective else None
+    clock.step()
+    confirmation = None
+    if reflective and plan.confirm:
+        confirmation = confirm(instrument, responses.loc[confirming], scored.loc[confirming], summary, plan, attempts)
     clock.step()
     with_alpha = {code: scale.analysed for code, scale in scales.items() if scale.alpha is not None}
     replication = replicate(scored, with_alpha, structure, plan, attempts)
     clock.step()
-    ratings = rate(instrument, scales.values(), structure)
+    ratings = rate(instrument, scales.values(), structure, confirmation)
     clock.end()
     return ValidationRun(
         instrument=instrument,
@@ -312,6 +330,7 @@ def validate(
         units=units,
         screening=screening,
         structure=structure,
+        confirmation=confirmation,
         replication=replication,
         ratings=ratings,
         not_computed=tuple(attempts.not_computed),

@@ -35,6 +35,8 @@ class Structure:
         Factors that were extracted.
     n_factors_from : str
         Where that number comes from: ``plan``, ``scales``, or ``parallel_analysis`` for an instrument without scales.
+    is_half : bool
+        Whether one half of the persons was explored, so that the other can confirm.
     kaiser_meyer_olkin, bartlett, parallel, retention, efa : result or None
         None where the run says why it could not be computed.
     """
@@ -43,6 +45,7 @@ class Structure:
     n_persons: int
     n_factors: int
     n_factors_from: str
+    is_half: bool
     kaiser_meyer_olkin: KaiserMeyerOlkinResult | None
     bartlett: BartlettSphericityResult | None
     parallel: ParallelAnalysisResult | None
@@ -69,6 +72,7 @@ class Structure:
             "n_persons": self.n_persons,
             "n_factors": self.n_factors,
             "n_factors_from": self.n_factors_from,
+            "sample": "one_half" if self.is_half else "everyone",
             **{name: None if result is None else result.to_dict() for name, result in results.items()},
         }
 
@@ -139,6 +143,7 @@ def explore(
         n_persons=n,
         n_factors=n_factors,
         n_factors_from=origin,
+        is_half=plan.split,
         kaiser_meyer_olkin=kmo,
         bartlett=bartlett,
         parallel=parallel,

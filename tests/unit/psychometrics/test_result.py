@@ -11,8 +11,10 @@ import pytest
 
 from toolkit import psychometrics as pm
 from toolkit.psychometrics._result import Result
+from toolkit.psychometrics.cfa.cfa import cfa
 
 COMMON = ["n_persons", "n_items", "n_dropped", "method", "warnings", "provenance"]
+TWO_FACTORS = "one =~ a + b + c\ntwo =~ d + e + f"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,11 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.efa(answers, n_factors=2, rng=1),
         pm.efa(answers, n_factors=2, rng=1).bootstrap(20, rng=1),
         *confirmatory(answers),
+        pm.dynamic_fit_cutoffs(cfa(answers, TWO_FACTORS), n_replications=20, rng=1),
+        pm.split_confirmation(answers, n_factors=2, rng=1),
+        pm.local_dependence(cfa(answers, TWO_FACTORS)),
+        pm.short_form(answers, {"all": list("abcdef")}, n_items=4, rng=1),
+        pm.alignment(answers, TWO_FACTORS, group=["first", "second"] * 200, rng=1),
     ]
 
 
@@ -107,6 +114,8 @@ def test_what_is_private_is_never_written_out(answers: pd.DataFrame) -> None:
     assert [name for name in result.to_dict() if name.startswith("_")] == []
     assert "_fitted" not in repr(result)
     assert "_fitted" not in result._repr_html_()
+    nested = pm.split_confirmation(answers, n_factors=2, rng=1).to_dict()
+    assert [name for part in ("explored", "confirmed") for name in nested[part] if name.startswith("_")] == []
 
 
 def test_warnings_are_written_out() -> None:

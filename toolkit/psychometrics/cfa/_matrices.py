@@ -10,7 +10,7 @@ x holds the q free parameters. All functions accept complex x, so that slopes ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -218,26 +218,33 @@ def implied(group: GroupMatrices, x: Values) -> Implied:
     return Implied(matrices=values, L=L, V=V, J=J, Sigma=Sigma, mu=mu, delta=delta)
 
 
+def covariance_pairs(group: GroupMatrices, at: Implied) -> tuple[Values, Values, Array, Counts]:
+    """Return vectors l and r, shape (p, n_elements), weights w and places: each free element's slope of Sigma.
+
+    The slope is ``w (l r' + r l')``, before what the scale of ordered items changes.
+    """
+    LV = at.matrices["Lambda"] @ at.V
+    unit = np.eye(at.Sigma.shape[0], dtype=at.Sigma.dtype)
+    loadings, paths, variances, residuals = (group.free[name] for name in ("Lambda", "B", "Psi", "Theta"))
+    left = np.hstack([unit[:, loadings.row], at.L[:, paths.row], at.L[:, variances.row], unit[:, residuals.row]])
+    right = np.hstack(
+        [LV[:, loadings.column], LV[:, paths.column], at.L[:, variances.column], unit[:, residuals.column]]
+    )
+    weight = np.ones(left.shape[1])
+    symmetric = [np.where(elements.row == elements.column, 0.5, 1.0) for elements in (variances, residuals)]
+    weight[loadings.row.size + paths.row.size :] = np.concatenate(symmetric)
+    return left, right, weight, np.concatenate([e.place for e in (loadings, paths, variances, residuals)])
+
+
 def covariance_slopes(group: GroupMatrices, at: Implied) -> tuple[Values, Counts]:
     """Return the slopes of Sigma in the free elements, shape (n_elements, p, p), and the elements' places in x."""
-    p = at.Sigma.shape[0]
-    free = group.free
-    LV = at.matrices["Lambda"] @ at.V
-    loadings, paths, variances, residuals = (free[name] for name in ("Lambda", "B", "Psi", "Theta"))
-    of_loadings = np.zeros((loadings.row.size, p, p), dtype=at.Sigma.dtype)
-    of_loadings[np.arange(loadings.row.size), loadings.row] = LV.T[loadings.column]
-    of_paths = at.L.T[paths.row][:, :, None] * LV.T[paths.column][:, None, :]
-    of_variances = at.L.T[variances.row][:, :, None] * at.L.T[variances.column][:, None, :]
-    of_residuals = np.zeros((residuals.row.size, p, p), dtype=at.Sigma.dtype)
-    of_residuals[np.arange(residuals.row.size), residuals.row, residuals.column] = 1.0
-    for slopes, elements in ((of_variances, variances), (of_residuals, residuals)):
-        slopes[elements.row == elements.column] *= 0.5
-    slopes = np.concatenate([of_loadings, of_paths, of_variances, of_residuals])
-    slopes = slopes + slopes.transpose(0, 2, 1)
+    left, right, weight, place = covariance_pairs(group, at)
+    half = (weight * left).T[:, :, None] * right.T[:, None, :]
+    slopes = half + half.transpose(0, 2, 1)
     if group.scaled_by == "delta":
         places = np.flatnonzero(group.ordered)
         slopes[:, places, places] = 0.0
-    return slopes, np.concatenate([elements.place for elements in (loadings, paths, variances, residuals)])
+    return slopes, place
 
 
 def mean_slopes(group: GroupMatrices, at: Implied) -> tuple[Values, Counts]:
@@ -281,6 +288,14 @@ def gathered(slopes: Values, place: Counts, q: int) -> Values:
     else:
         np.add.at(total, place, slopes)
     return total
+
+
+def moment_slopes(group: GroupMatrices, at: Implied) -> Array:
+    """Return the slopes of means and half-vectorised covariances in x, shape (p + p (p + 1) / 2, q)."""
+    i, j = np.tril_indices(at.mu.size)
+    slopes, place = covariance_slopes(group, at)
+    dmu, mean_place = mean_slopes(group, at)
+    return np.hstack([gathered(dmu, mean_place, group.q), gathered(slopes[:, i, j], place, group.q)]).T
 
 
 def scaled_statistics(group: GroupMatrices, at: Implied) -> tuple[Values, Values]:
@@ -384,11 +399,41 @@ def _layout(model: Model, number: int) -> Mapping[str, tuple[Counts, Counts, Cou
     return {name: (places[:, 0], places[:, 1], places[:, 2]) for name, places in tables.items()}
 
 
-def complex_slopes(function: Callable[[Values], Values], x: Array) -> Array:
-    """Return the Jacobian of an analytic function by complex steps, exact to rounding: shape (n_values, q)."""
+def row_slopes(compiled_model: Compiled, x: Array, *, standard: bool = False) -> Array:
+    """Return the slopes of :func:`row_values` in x, shape (n_rows, q).
+
+    Thresholds, intercepts and means move no other row, and only in proportion.
+    """
+    slopes = np.zeros((len(compiled_model.model.parameters), x.size))
+    of_level = np.zeros(x.size, dtype=bool)
+    for number, group in enumerate(compiled_model.groups):
+        of_matrices = compiled_model.layout[number]
+        at = implied(group, x)
+        units = {name: np.ones_like(at.matrices[name]) for name in ("tau", "nu", "alpha")}
+        if standard:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                units = standardized_matrices(group, replace(at, matrices={**at.matrices, **units}))
+        for name in ("tau", "nu", "alpha"):
+            rows, r, c = of_matrices.get(name, (np.zeros(0, dtype=np.int64),) * 3)
+            free = compiled_model.place[rows] >= 0
+            slopes[rows[free], compiled_model.place[rows[free]]] = units[name][r[free], c[free]]
+            of_level[compiled_model.place[rows[free]]] = True
+    for group in compiled_model.groups:
+        for name in ("Lambda", "B", "Psi", "Theta", "delta"):
+            of_level[group.free[name].place] = False
+    others = np.flatnonzero(~of_level)
+    slopes[:, others] += complex_slopes(lambda z: row_values(compiled_model, z, standard=standard), x, others)
+    return slopes
+
+
+def complex_slopes(function: Callable[[Values], Values], x: Array, places: Counts | None = None) -> Array:
+    """Return the Jacobian of an analytic function by complex steps, exact to rounding: shape (n_values, q).
+
+    ``places`` are the columns that are wanted, all by default.
+    """
     columns = []
-    for place in range(x.size):
+    for place in range(x.size) if places is None else places:
         moved = x.astype(np.complex128)
         moved[place] += 1j * _STEP
         columns.append(np.asarray(function(moved)).imag / _STEP)
-    return np.stack(columns, axis=-1) if columns else np.zeros((0, 0))
+    return np.stack(columns, axis=-1) if columns else np.zeros((np.asarray(function(x)).size, 0))

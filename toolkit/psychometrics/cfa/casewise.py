@@ -6,8 +6,7 @@ Symbols: s_i slopes of person i's log likelihood in the free parameters; A infor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,11 +17,13 @@ from toolkit.psychometrics.cfa._matrices import (
     GroupMatrices,
     Implied,
     complex_slopes,
+    covariance_slopes,
+    gathered,
     implied,
-    pulled_back,
 )
 from toolkit.psychometrics.cfa.discrepancy import Discrepancy
 from toolkit.psychometrics.cfa.moments import GroupSample
+from toolkit.psychometrics.cfa.patterns import inverses
 
 
 def observed_information(problem: Discrepancy, x: Array) -> Array:
@@ -70,31 +71,29 @@ def cluster_corrections(samples: Sequence[GroupSample]) -> Array:
 def model_scores(group: GroupMatrices, at: Implied, sample: GroupSample, *, means: bool) -> Array:
     """Return every person's slopes of the log likelihood, shape (n, q)."""
     centre = at.mu if means else sample.mean
-    scores = np.zeros((sample.n, group.q))
-    for rows, D, K in standardised_deviations(sample, centre, at.Sigma):
-        scores[rows] = _pulled_rows(group, at, D, means=means) - 0.5 * pulled_back(group, at, K, None)
+    D, K, of_person = standardised_deviations(sample, centre, at.Sigma)
+    slopes, place = covariance_slopes(group, at)
+    of_pattern = K.reshape(K.shape[0], -1) @ gathered(slopes, place, group.q).reshape(group.q, -1).T
+    scores: Array = _pulled_rows(group, at, D, means=means) - 0.5 * of_pattern[of_person]
     return scores
 
 
-def standardised_deviations(sample: GroupSample, mu: Array, Sigma: Array) -> Iterator[tuple[Any, Array, Array]]:
-    """Yield, for each pattern of answered items, its persons, their ``Sigma^-1 (y - mu)`` and ``Sigma^-1``.
+def standardised_deviations(sample: GroupSample, mu: Array, Sigma: Array) -> tuple[Array, Array, Counts]:
+    """Return every person's ``Sigma^-1 (y - mu)``, the ``Sigma^-1`` of each pattern, and each person's pattern.
 
-    Both are 0 at items that were not answered.
+    Both are 0 at items that were not answered; complete answers are one pattern. Shapes (n, p), (n_patterns, p, p) and
+    (n,).
     """
-    if not sample.patterns:
+    if sample.patterns is None:
         K = inverse(Sigma)
-        yield slice(None), (sample.values - mu) @ K, K
-        return
-    answered = ~np.isnan(sample.values)
-    for pattern in sample.patterns:
-        seen = np.zeros(mu.size, dtype=bool)
-        seen[pattern.seen] = True
-        rows = np.flatnonzero((answered == seen).all(axis=1))
-        square = np.ix_(pattern.seen, pattern.seen)
-        K = np.zeros_like(Sigma)
-        K[square] = inverse(Sigma[square])
-        away = np.where(seen, sample.values[rows] - mu, 0.0)
-        yield rows, away @ K, K
+        return (sample.values - mu) @ K, K[None], np.zeros(sample.n, dtype=np.int64)
+    K = inverses(Sigma, sample.patterns.seen)
+    D = np.nan_to_num(sample.values - mu)
+    order = np.argsort(sample.patterns.of_person, kind="stable")
+    ends = np.cumsum(np.bincount(sample.patterns.of_person))
+    for rows, of_pattern in zip(np.split(order, ends[:-1]), K, strict=True):
+        D[rows] = D[rows] @ of_pattern
+    return D, K, sample.patterns.of_person
 
 
 def _pulled_rows(group: GroupMatrices, at: Implied, D: Array, *, means: bool) -> Array:
@@ -134,11 +133,9 @@ def saturated_scores(sample: GroupSample) -> Array:
     p = sample.mean.size
     rows, columns = vech(p)
     twice = np.where(rows == columns, 0.5, 1.0)
-    scores = np.empty((sample.n, p + rows.size))
-    for persons, D, K in standardised_deviations(sample, sample.mean, sample.S):
-        products = D[:, rows] * D[:, columns] - K[rows, columns]
-        scores[persons] = np.hstack([D, twice * products])
-    return scores
+    D, K, of_person = standardised_deviations(sample, sample.mean, sample.S)
+    products = D[:, rows] * D[:, columns] - K[:, rows, columns][of_person]
+    return np.hstack([D, twice * products])
 
 
 def saturated_information(sample: GroupSample) -> Array:
@@ -146,40 +143,27 @@ def saturated_information(sample: GroupSample) -> Array:
 
     Shape (p + p (p + 1) / 2, p + p (p + 1) / 2); with incomplete answers as observed, by pattern.
     """
+    if sample.observed is not None:
+        return sample.observed
     p = sample.mean.size
     i, j = vech(p)
-    size = p + i.size
-    total = np.zeros((size, size))
-    if not sample.patterns:
-        K = inverse(sample.S)
-        total[:p, :p] = sample.n * K
-        total[p:, p:] = sample.n * _covariance_block(K, 0.5 * K, i, j)
-        return total / sample.n
-    for pattern in sample.patterns:
-        square = np.ix_(pattern.seen, pattern.seen)
-        K = np.zeros((p, p))
-        Q = np.zeros((p, p))
-        of_seen = inverse(sample.S[square])
-        away = pattern.mean - sample.mean[pattern.seen]
-        K[square] = of_seen
-        Q[square] = of_seen @ (pattern.S + np.outer(away, away)) @ of_seen
-        d = np.zeros(p)
-        d[pattern.seen] = of_seen @ away
-        twice = np.where(i == j, 0.5, 1.0)
-        total[:p, :p] += pattern.n * K
-        mixed = pattern.n * twice * (K[:, i] * d[j] + K[:, j] * d[i])
-        total[:p, p:] += mixed
-        total[p:, :p] += mixed.T
-        total[p:, p:] += pattern.n * _covariance_block(K, Q - 0.5 * K, i, j)
-    return total / sample.n
+    total = np.zeros((p + i.size, p + i.size))
+    K = inverse(sample.S)
+    total[:p, :p] = K
+    total[p:, p:] = _covariance_block(K, i, j)
+    return total
 
 
-def _covariance_block(K: Array, Q: Array, i: Counts, j: Counts) -> Array:
-    """Return ``D' (K (x) Q) D`` for half-vectorised covariances with duplication matrix D, made symmetric."""
-    block = K[np.ix_(i, i)] * Q[np.ix_(j, j)] + K[np.ix_(j, j)] * Q[np.ix_(i, i)]
-    block += K[np.ix_(i, j)] * Q[np.ix_(j, i)] + K[np.ix_(j, i)] * Q[np.ix_(i, j)]
+def normal_weight(Sigma: Array) -> Array:
+    """Return one person's information about half-vectorised covariances, ``D' (K (x) K) D / 2`` with K Sigma^-1."""
+    return _covariance_block(inverse(Sigma), *vech(Sigma.shape[0]))
+
+
+def _covariance_block(K: Array, i: Counts, j: Counts) -> Array:
+    """Return ``D' (K (x) K) D / 2`` for half-vectorised covariances with duplication matrix D."""
+    block = K[np.ix_(i, i)] * K[np.ix_(j, j)] + K[np.ix_(i, j)] * K[np.ix_(j, i)]
     half = np.where(i == j, 0.5, 1.0)
-    result: Array = np.outer(half, half) * (block + block.T) / 2.0
+    result: Array = np.outer(half, half) * block
     return result
 
 
@@ -190,7 +174,7 @@ def saturated_trace(sample: GroupSample, *, means: bool, correction: float = 1.0
     treated as in :func:`first_order`, with their correction.
     """
     p = sample.mean.size
-    if sample.patterns:
+    if sample.patterns is not None:
         s = cluster_sums(saturated_scores(sample), sample.clusters)
         return correction * float(np.trace(inverse(saturated_information(sample)) @ (s.T @ s))) / sample.n
     C = np.linalg.cholesky(sample.S)

@@ -135,8 +135,7 @@ def least_squares_parts(
         K += share[number] * (WD.T @ GWD)
         M += share[number] * (GWD.T @ (W[:, None] * GWD))
         first += float(W @ np.diag(gamma))
-        root = np.sqrt(W)
-        second += float(np.square(root[:, None] * gamma * root).sum())
+        second += float(W @ np.square(gamma) @ W)
         all_slopes.append(slopes)
         all_weighted.append(WD)
     C = inverse(E)
@@ -159,9 +158,8 @@ def least_squares_baseline(samples: Sequence[GroupSample], weights: Sequence[Arr
             continue
         s, gamma, w = sample.ordinal.statistics[n_levels:], sample.ordinal.gamma[n_levels:, n_levels:], W[n_levels:]
         value += (sample.n - 1) * float(w @ s**2)
-        root = np.sqrt(w)
         trace += float(w @ np.diag(gamma))
-        trace_of_square += float(np.square(root[:, None] * gamma * root).sum())
+        trace_of_square += float(w @ np.square(gamma) @ w)
         df += s.size
     return scaled_and_shifted(value, df, trace, trace_of_square)
 
@@ -173,7 +171,7 @@ def normal_baseline(samples: Sequence[GroupSample], *, means: bool, robust: bool
         p = sample.mean.size
         df += p * (p - 1) // 2
         centre, variance, n = _own_moments(sample)
-        if sample.patterns:
+        if sample.patterns is not None:
             independent = float((n * (np.log(2.0 * np.pi * variance) + 1.0)).sum())
             value += independent - saturated_value(sample)
         else:

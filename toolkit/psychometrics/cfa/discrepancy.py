@@ -12,22 +12,24 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
-from toolkit.psychometrics._numerics import Array
+from toolkit.psychometrics._numerics import Array, Counts
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     GroupMatrices,
     Implied,
     Values,
+    complex_slopes,
+    covariance_pairs,
     covariance_slopes,
+    gathered,
     implied,
     mean_slopes,
+    moment_slopes,
     pulled_back,
     scaled_statistics,
 )
-from toolkit.psychometrics.cfa.moments import GroupSample, Pattern
-
-_ROUNDING = 1e-13
-_LOG_2PI = float(np.log(2.0 * np.pi))
+from toolkit.psychometrics.cfa.moments import GroupSample
+from toolkit.psychometrics.cfa.patterns import ROUNDING, likelihood, moment_information
 
 
 class Discrepancy(Protocol):
@@ -38,7 +40,7 @@ class Discrepancy(Protocol):
     def value(self, x: Array) -> float:
         """Return F; infinite where the implied moments are not admissible."""
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x, shape (q,)."""
 
     def information(self, x: Array) -> Array:
@@ -58,7 +60,7 @@ def positive_root(Sigma: Array) -> Array | None:
         C: Array = linalg.cholesky(Sigma, lower=True, check_finite=False)
     except linalg.LinAlgError:
         return None
-    return C if (np.diag(C) ** 2 > _ROUNDING * np.diag(Sigma)).all() else None
+    return C if (np.diag(C) ** 2 > ROUNDING * np.diag(Sigma)).all() else None
 
 
 def _inverse(Sigma: Values) -> Values:
@@ -71,20 +73,24 @@ def _inverse(Sigma: Values) -> Values:
 
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
-    C = np.linalg.cholesky(at.Sigma)
-    slopes, place = covariance_slopes(group, at)
-    stacked = slopes.transpose(1, 0, 2).reshape(C.shape[0], -1)
-    once = linalg.solve_triangular(C, stacked, lower=True, check_finite=False)
-    half = once.reshape(C.shape[0], -1, C.shape[0]).transpose(1, 2, 0)
-    whole = linalg.solve_triangular(C, half.transpose(1, 0, 2).reshape(C.shape[0], -1), lower=True, check_finite=False)
-    flat = whole.reshape(C.shape[0], slopes.shape[0], C.shape[0]).transpose(1, 0, 2).reshape(slopes.shape[0], -1)
-    total = np.zeros((group.q, group.q))
-    np.add.at(total, (place[:, None], place[None, :]), 0.5 * flat @ flat.T)
+    K = _inverse(at.Sigma)
+    of_covariances, place = _quadratic_forms(group, at, K, K)
+    total = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
     if means:
         dmu, mean_place = mean_slopes(group, at)
-        scaled = linalg.solve_triangular(C, dmu.T, lower=True, check_finite=False)
-        np.add.at(total, (mean_place[:, None], mean_place[None, :]), scaled.T @ scaled)
+        total += gathered(gathered(dmu @ K @ dmu.T, mean_place, group.q).T, mean_place, group.q)
     return total
+
+
+def _quadratic_forms(group: GroupMatrices, at: Implied, K: Array, Q: Array) -> tuple[Array, Counts]:
+    """Return ``tr(Q dSigma_a K dSigma_b) / 2`` for all free elements a and b, and their places in x.
+
+    With ``dSigma = w (l r' + r l')`` these are products of numbers such as ``l_a' K l_b``.
+    """
+    left, right, weight, place = covariance_pairs(group, at)
+    K_of, Q_of = ((left.T @ M @ left, right.T @ M @ right, left.T @ M @ right) for M in (K, Q))
+    forms = K_of[2].T * Q_of[2] + K_of[1] * Q_of[0] + K_of[0] * Q_of[1] + K_of[2] * Q_of[2].T
+    return 0.5 * np.outer(weight, weight) * forms, place
 
 
 class NormalDiscrepancy:
@@ -136,6 +142,27 @@ class NormalDiscrepancy:
         ]
         return np.asarray(sum(parts[1:], parts[0]))
 
+    def observed_information(self, x: Array) -> Array:
+        """Return half of the second slopes of F in x: of Sigma and mu taken as straight, and what they curve."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
+            at = implied(group, x)
+            K = _inverse(at.Sigma)
+            KTK = K @ self._moments(sample, at) @ K
+            of_covariances, place = _quadratic_forms(group, at, K, 2.0 * KTK - K)
+            own = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
+            h = None
+            if self.means:
+                e = K @ (sample.mean - at.mu)
+                h = -2.0 * e
+                dmu, mean_place = mean_slopes(group, at)
+                own += gathered(gathered(dmu @ K @ dmu.T, mean_place, group.q).T, mean_place, group.q)
+                slopes, _ = covariance_slopes(group, at)
+                both = gathered(gathered(slopes @ e @ K @ dmu.T, place, group.q).T, mean_place, group.q)
+                own += both + both.T
+            total += share * (own + curvature(group, x, K - KTK, h))
+        return total
+
     def _moments(self, sample: GroupSample, at: Implied) -> Values:
         if not self.means:
             return sample.S
@@ -156,15 +183,14 @@ class LeastSquares:
         self.share = shares(samples)
         self.counting = self.share * np.array([1.0 - 1.0 / sample.n for sample in samples])
         self.observed = [sample.ordinal.statistics for sample in samples if sample.ordinal is not None]
+        self._known: tuple[Array, list[tuple[Implied, Array, Array]]] | None = None
 
     def value_of_groups(self, x: Array) -> Array:
         """Return each group's F, shape (n_groups,)."""
         found = np.empty(len(self.samples))
-        for number, group in enumerate(self.compiled.groups):
-            at = implied(group, x)
+        for number, (at, left, _) in enumerate(self._evaluated(x)):
             if not np.isfinite(at.delta).all() or (np.diag(at.Sigma) <= 0.0).any():
                 return np.full(len(self.samples), np.inf)
-            left = self.observed[number] - scaled_statistics(group, at)[0]
             found[number] = float(self.weights[number] @ left**2)
         return found
 
@@ -173,23 +199,30 @@ class LeastSquares:
         with np.errstate(invalid="ignore", divide="ignore"):
             return float(self.counting @ self.value_of_groups(x))
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""
-        total = np.zeros(x.size, dtype=x.dtype)
-        for number, group in enumerate(self.compiled.groups):
-            statistics, slopes = scaled_statistics(group, implied(group, x))
-            total += self.counting[number] * (
-                -2.0 * slopes.T @ (self.weights[number] * (self.observed[number] - statistics))
-            )
+        total = np.zeros(x.size)
+        for W, share, (_, left, slopes) in zip(self.weights, self.counting, self._evaluated(x), strict=True):
+            total -= 2.0 * share * (slopes.T @ (W * left))
         return total
 
     def information(self, x: Array) -> Array:
         """Return ``D' W D`` with the slopes D of the implied statistics."""
         total = np.zeros((x.size, x.size))
-        for number, group in enumerate(self.compiled.groups):
-            slopes = scaled_statistics(group, implied(group, x))[1]
-            total += self.share[number] * (slopes.T @ (self.weights[number][:, None] * slopes))
+        for W, share, (_, _, slopes) in zip(self.weights, self.share, self._evaluated(x), strict=True):
+            total += share * (slopes.T @ (W[:, None] * slopes))
         return total
+
+    def _evaluated(self, x: Array) -> list[tuple[Implied, Array, Array]]:
+        """Return, for each group, what is implied at x, the statistics less that, and its slopes."""
+        if self._known is None or not np.array_equal(self._known[0], x):
+            found = []
+            for group, observed in zip(self.compiled.groups, self.observed, strict=True):
+                at = implied(group, x)
+                statistics, slopes = scaled_statistics(group, at)
+                found.append((at, observed - statistics, slopes))
+            self._known = (x.copy(), found)
+        return self._known[1]
 
 
 class FullInformation:
@@ -199,22 +232,19 @@ class FullInformation:
         self.compiled = compiled
         self.samples = samples
         self.share = shares(samples)
+        self._known: tuple[Array, list[tuple[Implied, float, Array, Array]]] | None = None
 
     def value(self, x: Array) -> float:
         """Return F; N F is minus twice the log likelihood."""
-        total = 0.0
-        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
-            at = implied(group, x)
-            value = pattern_value(sample.patterns, at.mu, at.Sigma)
-            total += share * value / sample.n
-        return total
+        values = [value / sample.n for sample, (_, value, _, _) in zip(self.samples, self._evaluated(x), strict=True)]
+        return float(self.share @ values)
 
-    def gradient(self, x: Values) -> Values:
+    def gradient(self, x: Array) -> Array:
         """Return the slopes of F in x."""
-        total = np.zeros(x.size, dtype=x.dtype)
-        for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
-            at = implied(group, x)
-            G, h = pattern_slopes(sample.patterns, at.mu, at.Sigma)
+        total = np.zeros(x.size)
+        for group, sample, share, (at, _, G, h) in zip(
+            self.compiled.groups, self.samples, self.share, self._evaluated(x), strict=True
+        ):
             total += share / sample.n * pulled_back(group, at, G, h)
         return total
 
@@ -226,53 +256,47 @@ class FullInformation:
         ]
         return np.asarray(sum(parts[1:], parts[0]))
 
+    def observed_information(self, x: Array) -> Array:
+        """Return half of the second slopes of F in x: that of the moments, and what their own curvature adds."""
+        total = np.zeros((x.size, x.size))
+        for group, sample, share, (at, _, G, h) in zip(
+            self.compiled.groups, self.samples, self.share, self._evaluated(x), strict=True
+        ):
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                W = moment_information(sample.patterns, at.mu, at.Sigma)
+                total += share * (D.T @ W @ D + curvature(group, x, G / sample.n, h / sample.n))
+        return total
+
     def information_as_answered(self, x: Array) -> Array:
         """Return the expected information of the answers that were given, by pattern: shape (q, q)."""
         total = np.zeros((x.size, x.size))
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            total += share / sample.n * pattern_information(group, at, sample.patterns)
+            if sample.patterns is not None:
+                D = moment_slopes(group, at)
+                total += share * (D.T @ moment_information(sample.patterns, at.mu, at.Sigma, expected=True) @ D)
         return total
 
+    def _evaluated(self, x: Array) -> list[tuple[Implied, float, Array, Array]]:
+        """Return, for each group, what is implied at x, with the likelihood and its slopes in the moments."""
+        if self._known is None or not np.array_equal(self._known[0], x):
+            found = []
+            for group, sample in zip(self.compiled.groups, self.samples, strict=True):
+                at = implied(group, x)
+                if sample.patterns is not None:
+                    found.append((at, *likelihood(sample.patterns, at.mu, at.Sigma)))
+            self._known = (x.copy(), found)
+        return self._known[1]
 
-def pattern_information(group: GroupMatrices, at: Implied, patterns: Sequence[Pattern]) -> Array:
-    """Return the expected information of all persons of the patterns about x, shape (q, q)."""
-    slopes, place = covariance_slopes(group, at)
-    dmu, mean_place = mean_slopes(group, at)
-    total = np.zeros((group.q, group.q))
-    for pattern in patterns:
-        C = np.linalg.cholesky(at.Sigma[np.ix_(pattern.seen, pattern.seen)])
-        root = linalg.solve_triangular(C, np.eye(pattern.seen.size), lower=True, check_finite=False)
-        both = root @ slopes[:, pattern.seen[:, None], pattern.seen] @ root.T
-        flat = both.reshape(slopes.shape[0], -1)
-        np.add.at(total, (place[:, None], place[None, :]), 0.5 * pattern.n * flat @ flat.T)
-        scaled = dmu[:, pattern.seen] @ root.T
-        np.add.at(total, (mean_place[:, None], mean_place[None, :]), pattern.n * scaled @ scaled.T)
+
+def curvature(group: GroupMatrices, x: Array, G: Array, h: Array | None) -> Array:
+    """Return half of what the second slopes of the moments add to those of a function with slopes G and h in them.
+
+    Residual covariances and intercepts have none.
+    """
+    curved = np.unique(np.concatenate([group.free[name].place for name in ("Lambda", "B", "Psi", "alpha")]))
+    slopes = complex_slopes(lambda moved: pulled_back(group, implied(group, moved), G, h), x, curved)[curved]
+    total = np.zeros((x.size, x.size))
+    total[np.ix_(curved, curved)] = (slopes + slopes.T) / 4.0
     return total
-
-
-def pattern_value(patterns: Sequence[Pattern], mu: Array, Sigma: Array) -> float:
-    """Return minus twice the log likelihood of all patterns; infinite where Sigma is not positive definite."""
-    total = 0.0
-    for pattern in patterns:
-        part = Sigma[np.ix_(pattern.seen, pattern.seen)]
-        C = positive_root(part)
-        if C is None:
-            return float("inf")
-        away = pattern.mean - mu[pattern.seen]
-        T = pattern.S + np.outer(away, away)
-        trace = float(np.trace(linalg.cho_solve((C, True), T, check_finite=False)))
-        total += pattern.n * (pattern.seen.size * _LOG_2PI + 2.0 * float(np.log(np.diag(C)).sum()) + trace)
-    return total
-
-
-def pattern_slopes(patterns: Sequence[Pattern], mu: Values, Sigma: Values) -> tuple[Values, Values]:
-    """Return the slopes of :func:`pattern_value` in Sigma, shape (p, p), and in mu, shape (p,)."""
-    G, h = np.zeros_like(Sigma), np.zeros_like(mu)
-    for pattern in patterns:
-        square = np.ix_(pattern.seen, pattern.seen)
-        inverse = _inverse(Sigma[square])
-        away = pattern.mean - mu[pattern.seen]
-        G[square] += pattern.n * (inverse - inverse @ (pattern.S + np.outer(away, away)) @ inverse)
-        h[pattern.seen] -= 2.0 * pattern.n * inverse @ away
-    return G, h

@@ -11,12 +11,15 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, Counts, Flags
 from toolkit.psychometrics.cfa._matrices import Compiled, implied, position_table
-from toolkit.psychometrics.cfa.discrepancy import Discrepancy
+from toolkit.psychometrics.cfa.discrepancy import Discrepancy, FullInformation, NormalDiscrepancy
 from toolkit.psychometrics.cfa.moments import GroupSample
 
 _MOST_STEPS = 500
 _DECREMENT = 1e-17
 _LOOSE_DECREMENT = 1e-10
+_ROUNDING = 1e-13
+"""Steps that promise less than this share of the discrepancy cannot be judged by it."""
+_MOST_UNJUDGED = 4
 _STARTS = 8
 _SINGULAR = 1e-9
 
@@ -61,6 +64,8 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample], *, keep_failed:
     if not np.isfinite(problem.value(start)):
         start = starting_values(problem.compiled, samples, as_asked=False)
     unit = units(problem.compiled, start)
+    if isinstance(problem, FullInformation):
+        start = minimum(NormalDiscrepancy(problem.compiled, samples), start, unit).x
     best = minimum(problem, start, unit)
     tried = 1
     if not best.converged:
@@ -115,23 +120,30 @@ def minimum(problem: Discrepancy, start: Array, unit: Array) -> Solution:
     """Search from one start: scoring steps in the metric of the information, improved by the slopes seen on the way.
 
     The metric is the inverse of twice the expected information; BFGS updates carry what it lacks where the model does
-    not hold or answers are missing. Steps are halved until the discrepancy falls. All is done in the parameters'
-    natural units.
+    not hold or answers are missing. Steps are halved until the discrepancy falls; the last ones are too short for that
+    and are taken as they are. All is done in the parameters' natural units.
     """
     x = start.copy()
     value = problem.value(x)
     if not np.isfinite(value):
         return Solution(x=x, value=value, converged=False, n_iterations=0, n_starts=1)
+    moved: Array | None
     gradient = unit * problem.gradient(x)
     H = metric(problem.information(x), unit)
-    fresh, decrement = 0, float("inf")
+    fresh, unjudged, decrement = 0, 0, float("inf")
     for step in range(_MOST_STEPS):
         direction = -H @ gradient
         decrement = float(-gradient @ direction)
-        if abs(decrement) <= _DECREMENT * max(1.0, abs(value)):
+        size = max(1.0, abs(value))
+        if abs(decrement) <= _DECREMENT * size or unjudged == _MOST_UNJUDGED:
             return Solution(x=x, value=value, converged=True, n_iterations=step, n_starts=1)
-        moved, moved_value = _line(problem, x, value, unit * direction, decrement)
-        if moved is None:
+        if abs(decrement) <= _ROUNDING * size:
+            moved = x + unit * direction
+            moved_value = problem.value(moved)
+            unjudged += 1
+        else:
+            moved, moved_value = line_search(problem, x, value, unit * direction, decrement)
+        if moved is None or not np.isfinite(moved_value):
             if fresh == 0:
                 break
             H, fresh = metric(problem.information(x), unit), 0
@@ -142,14 +154,15 @@ def minimum(problem: Discrepancy, start: Array, unit: Array) -> Solution:
         fresh += 1
         if step < 4:
             H, fresh = metric(problem.information(x), unit), 0
-        H = _updated(H, s, y)
+        H = updated(H, s, y)
     converged = abs(decrement) <= _LOOSE_DECREMENT * max(1.0, abs(value))
     return Solution(x=x, value=value, converged=converged, n_iterations=step + 1, n_starts=1)
 
 
-def _line(
+def line_search(
     problem: Discrepancy, x: Array, value: float, direction: Array, decrement: float
 ) -> tuple[Array | None, float]:
+    """Return a point in that direction with a lower discrepancy, and its value there; None where there is none."""
     length = 1.0
     noise = 4.0 * np.finfo(float).eps * max(1.0, abs(value))
     for _halving in range(40):
@@ -161,7 +174,7 @@ def _line(
     return None, value
 
 
-def _updated(H: Array, s: Array, y: Array) -> Array:
+def updated(H: Array, s: Array, y: Array) -> Array:
     """Return the inverse metric after a BFGS update, if the curvature allows one."""
     curvature = float(s @ y)
     if curvature <= 1e-12 * float(np.linalg.norm(s) * np.linalg.norm(y)):
@@ -172,11 +185,23 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
     return updated
 
 
+def metric_at(problem: Discrepancy, x: Array) -> Array:
+    """Return the inverse of twice the information at x, in the parameters' own units."""
+    unit = units(problem.compiled, x)
+    return metric(problem.information(x), unit) * np.outer(unit, unit)
+
+
 def metric(information: Array, unit: Array) -> Array:
     """Return the inverse of twice the information in natural units, with directions that it hardly knows held back."""
     information = information * np.outer(unit, unit)
     scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    of_one = information / np.outer(scale, scale)
+    try:
+        if np.diag(np.linalg.cholesky(of_one)).min() > 0.01:
+            return np.asarray(np.linalg.inv(of_one) / np.outer(scale, scale) / 2.0)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(of_one)
     values = np.maximum(values, 1e-6)
     inverse: Array = (vectors / values) @ vectors.T / np.outer(scale, scale) / 2.0
     return inverse

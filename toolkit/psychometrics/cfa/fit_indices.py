@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics.cfa._matrices import Compiled, implied
@@ -79,7 +79,8 @@ def root_mean_square_error(
         return Rmsea(value=0.0, low=0.0, high=0.0, p_close=NAN)
     if not np.isfinite(T) or not np.isfinite(c):
         return Rmsea(value=NAN, low=NAN, high=NAN, p_close=NAN)
-    statistic = T if scaled is None else scaled
+    # A perfect fit can come out below zero by rounding.
+    statistic = max(T if scaled is None else scaled, 0.0)
     tail = (1.0 - level) / 2.0
     unit = c * n_groups / (n * d)
     low, high = (noncentrality(statistic, d, quantile) for quantile in (1.0 - tail, tail))
@@ -96,7 +97,7 @@ def noncentrality(statistic: float, df: float, quantile: float) -> float:
     """Return the noncentrality under which the statistic is that quantile; 0 where there is none."""
 
     def above(ncp: float) -> float:
-        return float(stats.ncx2.cdf(statistic, df, ncp) if ncp > 0.0 else stats.chi2.cdf(statistic, df)) - quantile
+        return float(special.chndtr(statistic, df, ncp)) - quantile
 
     if above(0.0) <= 0.0:
         return 0.0

@@ -12,11 +12,10 @@ from typing import Literal
 import numpy as np
 
 from toolkit.psychometrics._numerics import Array, inverse
-from toolkit.psychometrics.cfa._matrices import Compiled, compiled, complex_slopes, implied, row_values
+from toolkit.psychometrics.cfa._matrices import Compiled, compiled, implied, row_slopes
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
     first_order,
-    observed_information,
     robust_covariance,
     saturated_trace,
 )
@@ -115,7 +114,7 @@ class FittedModel:
 
     def standard_errors(self, *, standard: bool = False) -> Array:
         """Return the standard error of every parameter, by the delta method; 0 where it is fixed."""
-        slopes = complex_slopes(lambda x: row_values(self.compiled, x, standard=standard), self.x)
+        slopes = row_slopes(self.compiled, self.x, standard=standard)
         with np.errstate(invalid="ignore"):
             variance: Array = ((slopes @ self.covariance) * slopes).sum(axis=1)
             error: Array = np.sqrt(np.maximum(variance, 0.0))
@@ -163,14 +162,14 @@ def fit_model(
 def _by_likelihood(
     use: Compiled, samples: tuple[GroupSample, ...], estimator: Estimator, n_clusters: int
 ) -> FittedModel:
-    incomplete = any(sample.patterns for sample in samples)
+    incomplete = any(sample.patterns is not None for sample in samples)
     means = use.model.mean_structure
     problem = FullInformation(use, samples) if incomplete else NormalDiscrepancy(use, samples)
     solution = fitted(problem, samples)
     x = solution.x
     n = sum(sample.n for sample in samples)
     robust = estimator == "MLR" or n_clusters > 0
-    information = observed_information(problem, x) if robust or incomplete else problem.information(x)
+    information = problem.observed_information(x) if robust or incomplete else problem.information(x)
     p = len(use.model.items)
     df = len(samples) * (p * (p + 1) // 2 + (p if means else 0)) - x.size
     saturated = sum(_saturated_log_likelihood(sample) for sample in samples)
@@ -214,7 +213,7 @@ def _by_likelihood(
 
 
 def _saturated_log_likelihood(sample: GroupSample) -> float:
-    if sample.patterns:
+    if sample.patterns is not None:
         return -saturated_value(sample) / 2.0
     p = sample.mean.size
     return -0.5 * sample.n * (p * float(np.log(2.0 * np.pi)) + float(np.linalg.slogdet(sample.S)[1]) + p)

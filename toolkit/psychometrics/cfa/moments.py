@@ -12,28 +12,8 @@ from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._inputs import beside, complete, named_where, refuse, table, too_few
 from toolkit.psychometrics._numerics import Array, Counts
 from toolkit.psychometrics.cfa.mixed_moments import mixed_moments
+from toolkit.psychometrics.cfa.patterns import Patterns
 from toolkit.psychometrics.ordinal_correlation import polychoric
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pattern:
-    """Persons who answered the same items.
-
-    Attributes
-    ----------
-    seen : ndarray of int, shape (p_seen,)
-        The items they answered.
-    n : int
-        How many they are.
-    mean : ndarray, shape (p_seen,)
-    S : ndarray, shape (p_seen, p_seen)
-        Their means and covariances (divisor n).
-    """
-
-    seen: Counts
-    n: int
-    mean: Array
-    S: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,8 +49,10 @@ class GroupSample:
     mean : ndarray, shape (p,)
     S : ndarray, shape (p, p)
         Means and covariances (divisor n); with ``patterns`` their maximum likelihood estimates.
-    patterns : tuple of Pattern
-        Patterns of answered items, for full information; empty otherwise.
+    patterns : Patterns or None
+        Patterns of answered items, for full information; None otherwise.
+    observed : ndarray or None
+        With patterns, the observed information of one person about means and covariances.
     ordinal : OrdinalStatistics or None
         For least squares on ordered items.
     """
@@ -80,7 +62,8 @@ class GroupSample:
     clusters: Counts | None
     mean: Array
     S: Array
-    patterns: tuple[Pattern, ...] = ()
+    patterns: Patterns | None = None
+    observed: Array | None = None
     ordinal: OrdinalStatistics | None = None
 
 
@@ -186,7 +169,7 @@ def frame_of(
     if groups is not None:
         codes, values = pd.factorize(groups[keep])
         labels[keep] = codes
-        names = tuple(_label(value) for value in values)
+        names = tuple(group_label(value) for value in values)
     numbers, n_clusters = None, 0
     if clusters is not None:
         codes, found = pd.factorize(clusters[keep])
@@ -205,7 +188,8 @@ def frame_of(
     )
 
 
-def _label(value: object) -> str:
+def group_label(value: object) -> str:
+    """Return a group's label as text; a whole number has no decimals."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -18,6 +18,7 @@ from toolkit.psychometrics.cfa._matrices import (
     gathered,
     implied,
     mean_slopes,
+    row_values,
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.casewise import vech
@@ -149,8 +150,8 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
     else:
         statistic = difference
         method = "difference of the likelihood-ratio statistics" if H0.parts is None else "difference of the statistics"
-    kind = _shared_kind(H0, H1)
     before, after = H1.fit(), H0.fit()
+    kind = _shared_kind(before, after)
     change = {name: after[f"{name}{kind}"] - before[f"{name}{kind}"] for name in ("cfi", "tli", "rmsea")}
     return NestedTestResult(
         chisq_diff=statistic,
@@ -170,9 +171,9 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
     )
 
 
-def _shared_kind(H0: Nestable, H1: Nestable) -> str:
+def _shared_kind(*fits: Mapping[str, float]) -> str:
     for kind in (".robust", ".scaled"):
-        if all(np.isfinite(fit.fit().get(f"cfi{kind}", np.nan)) for fit in (H0, H1)):
+        if all(np.isfinite(fit.get(f"cfi{kind}", np.nan)) for fit in fits):
             return kind
     return ""
 
@@ -243,10 +244,20 @@ def _moment_scales(fit: Nestable) -> Array:
 def _matched(H0: Nestable, H1: Nestable, scale: Array) -> Array | None:
     """Return the parameters of H1 that imply the moments of H0, or None where there are none."""
     wanted = _stacked_moments(H0, H0.x)
-    x = H1.x.copy()
-    best = float(np.linalg.norm((_stacked_moments(H1, x) - wanted) / scale))
     size = float(np.sqrt(scale.size))
+
+    def distance(x: Array) -> float:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float(np.linalg.norm((_stacked_moments(H1, x) - wanted) / scale))
+
+    x = _carried_over(H0, H1)
+    if distance(x) <= 1e-9 * size:
+        return x
+    x = H1.x.copy()
+    best = distance(x)
     for _ in range(200):
+        if best <= 1e-9 * size:
+            break
         left = (wanted - _stacked_moments(H1, x)) / scale
         D = _stacked_slopes(H1, x) / scale[:, None]
         length_of = _lengths(D)
@@ -254,17 +265,25 @@ def _matched(H0: Nestable, H1: Nestable, scale: Array) -> Array | None:
         length = 1.0
         while length > 1e-6:
             moved = x + length * step
-            with np.errstate(invalid="ignore", divide="ignore"):
-                found = float(np.linalg.norm((_stacked_moments(H1, moved) - wanted) / scale))
+            found = distance(moved)
             if np.isfinite(found) and found < best:
                 break
             length *= 0.5
         else:
             break
         x, best = moved, found
-        if best <= 1e-9 * size:
-            break
     return x if best <= 1e-5 * size else None
+
+
+def _carried_over(H0: Nestable, H1: Nestable) -> Array:
+    """Return the parameters of H1 with the values that they have in H0, where it has them."""
+    rows = H0.compiled.model.parameters
+    known = {row.key: value for row, value in zip(rows, row_values(H0.compiled, H0.x), strict=True)}
+    x = H1.x.copy()
+    for row, place in zip(H1.compiled.model.parameters, H1.compiled.place, strict=True):
+        if place >= 0:
+            x[place] = known.get(row.key, x[place])
+    return x
 
 
 def _stacked_moments(fit: Nestable, x: Array) -> Array:

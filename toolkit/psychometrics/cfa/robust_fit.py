@@ -14,12 +14,8 @@ import numpy as np
 from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
-    GroupMatrices,
-    Implied,
-    covariance_slopes,
-    gathered,
     implied,
-    mean_slopes,
+    moment_slopes,
 )
 from toolkit.psychometrics.cfa.casewise import (
     cluster_corrections,
@@ -71,7 +67,9 @@ def categorical_basis(
         return UNAVAILABLE
     first, second = np.triu_indices(p, 1)
     share = shares(samples)
-    C = inverse(parts.E)
+    # Thresholds do not move correlations.
+    moving = np.any([slopes[-r:].any(axis=0) for slopes in parts.slopes], axis=0)
+    C = inverse(parts.E)[np.ix_(moving, moving)]
     value = base_value = trace = base_trace = 0.0
     DVD, DWGWD = np.zeros_like(C), np.zeros_like(C)
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
@@ -87,9 +85,10 @@ def categorical_basis(
         of_sample = float(np.linalg.slogdet(sample.S)[1])
         value += sample.n * (log_determinant + float((K * sample.S).sum()) - of_sample - p)
         base_value += sample.n * -of_sample
-        V = K[np.ix_(first, first)] * K[np.ix_(second, second)] + K[np.ix_(first, second)] * K[np.ix_(second, first)]
+        upper, lower = K[first], K[second]
+        V = upper[:, first] * lower[:, second] + upper[:, second] * lower[:, first]
         gamma = sample.ordinal.gamma[-r:, -r:]
-        D, WD = parts.slopes[number][-r:], parts.weighted[number][-r:]
+        D, WD = parts.slopes[number][-r:, moving], parts.weighted[number][-r:, moving]
         GWD, VD = gamma @ WD, V @ D
         trace += float((V * gamma).sum()) - 2.0 * float(share[number]) * float(((GWD.T @ VD) * C.T).sum())
         # As lavaan does; with one group the share is 1.
@@ -107,7 +106,8 @@ def categorical_basis(
 def _saturated_levels(compiled: Compiled, parts: LeastSquaresParts, r: int, df: int) -> bool:
     """Return whether all degrees of freedom are those of the correlations."""
     of_correlations = np.concatenate([slopes[-r:] for slopes in parts.slopes])
-    return int(np.linalg.matrix_rank(of_correlations)) == r * len(compiled.groups) - df
+    moving = of_correlations[:, of_correlations.any(axis=0)]
+    return int(np.linalg.matrix_rank(moving)) == r * len(compiled.groups) - df
 
 
 def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Array, *, robust: bool) -> RobustBasis:
@@ -126,7 +126,7 @@ def incomplete_basis(compiled: Compiled, samples: Sequence[GroupSample], x: Arra
         _information_of_moments(sample, float(correction), robust=robust)
         for sample, correction in zip(samples, cluster_corrections(samples), strict=True)
     ]
-    slopes = [_moment_slopes(group, implied(group, x)) for group in compiled.groups]
+    slopes = [moment_slopes(group, implied(group, x)) for group in compiled.groups]
     value = base_value = base_trace = 0.0
     for number, (group, sample) in enumerate(zip(compiled.groups, samples, strict=True)):
         at = implied(group, x)
@@ -152,14 +152,6 @@ def _distance(sample: GroupSample, mu: Array, Sigma: Array) -> float:
     return determinants + float((K * sample.S).sum()) - away.size + float(away @ K @ away)
 
 
-def _moment_slopes(group: GroupMatrices, at: Implied) -> Array:
-    """Return the slopes of means and half-vectorised covariances in x."""
-    i, j = vech(at.mu.size)
-    slopes, place = covariance_slopes(group, at)
-    dmu, mean_place = mean_slopes(group, at)
-    return np.hstack([gathered(dmu, mean_place, group.q), gathered(slopes[:, i, j], place, group.q)]).T
-
-
 def _baseline_slopes(p: int) -> Array:
     i, j = vech(p)
     slopes = np.zeros((p + i.size, 2 * p))
@@ -171,7 +163,7 @@ def _baseline_slopes(p: int) -> Array:
 def _information_of_moments(sample: GroupSample, correction: float, *, robust: bool) -> tuple[Array, Array, Array]:
     """Return observed and complete-data information Wm and Wc of the moments, and their covariance Gamma."""
     Wm = saturated_information(sample)
-    Wc = saturated_information(replace(sample, patterns=()))
+    Wc = saturated_information(replace(sample, patterns=None, observed=None))
     bread = inverse(Wm)
     if not robust:
         return Wm, Wc, bread

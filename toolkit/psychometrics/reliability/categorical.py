@@ -153,13 +153,13 @@ def green_yang_gradient(scale: OrderedScale, lam: Array, omega: float, *, observ
     by_threshold = [np.zeros(cuts.size) for cuts in tau]
     for j in range(p):
         for k in range(p):
-            true_slope[j, k] = _slope(tau[j], d[j], tau[k], d[k], implied[j, k])
-            change = _threshold_slopes(tau[j], d[j], tau[k], d[k], implied[j, k])
+            true_slope[j, k] = code_covariance_slope(tau[j], d[j], tau[k], d[k], implied[j, k])
+            change = code_threshold_slopes(tau[j], d[j], tau[k], d[k], implied[j, k])
             if j == k:
-                change = change - omega * _own_threshold_slopes(tau[j], d[j])
+                change = change - omega * own_threshold_slopes(tau[j], d[j])
             else:
-                total_slope[j, k] = _slope(tau[j], d[j], tau[k], d[k], total[j, k])
-                change = change - omega * _threshold_slopes(tau[j], d[j], tau[k], d[k], total[j, k])
+                total_slope[j, k] = code_covariance_slope(tau[j], d[j], tau[k], d[k], total[j, k])
+                change = change - omega * code_threshold_slopes(tau[j], d[j], tau[k], d[k], total[j, k])
             by_threshold[j] += 2.0 * change
     by_loading = 2.0 * true_slope @ lam
     if not observed:
@@ -176,7 +176,7 @@ def green_yang_gradient(scale: OrderedScale, lam: Array, omega: float, *, observ
     return gradient
 
 
-def _slope(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: float) -> float:
+def code_covariance_slope(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: float) -> float:
     """Return the derivative of the covariance of two answers in rho: densities at the thresholds."""
     if not abs(rho) < 1.0:
         return float("nan")
@@ -186,7 +186,7 @@ def _slope(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: float) -> fl
     return float(d_j @ density @ d_k)
 
 
-def _threshold_slopes(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: float) -> Array:
+def code_threshold_slopes(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: float) -> Array:
     """Return the derivatives of the covariance of two answers in the thresholds of the first."""
     if not abs(rho) < 1.0:
         return np.full(tau_j.size, np.nan)
@@ -195,7 +195,7 @@ def _threshold_slopes(tau_j: Array, d_j: Array, tau_k: Array, d_k: Array, rho: f
     return slopes
 
 
-def _own_threshold_slopes(tau: Array, d: Array) -> Array:
+def own_threshold_slopes(tau: Array, d: Array) -> Array:
     """Return half the derivatives of the variance of an answer in its thresholds."""
     later = np.triu(np.ones((tau.size, tau.size)), 1) + 0.5 * np.eye(tau.size)
     slopes: Array = d * _density(tau) * ((later - special.ndtr(tau)[None, :]) @ d)

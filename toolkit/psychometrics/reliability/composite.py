@@ -244,7 +244,7 @@ def composite_omega(
     estimate = found.observed if denominator == "observed" else found.implied
     if interval == "delta":
         seed = None
-        limits = _logit_interval(estimate, found.error, level, by_cluster)
+        limits = logit_interval(estimate, found.error, level, by_cluster)
         if found.converged and not np.isfinite(limits.low):
             warnings.append(undefined("omega's interval", "Omega or a loading is at or beyond its limit."))
     else:
@@ -462,7 +462,9 @@ def _omega_gradient(model: OneFactor, R: Array, scale: Array, denominator: Denom
     return A
 
 
-def _logit_interval(estimate: float, error: float, level: float, by_cluster: ClusteredVariance | None) -> Interval:
+def logit_interval(
+    estimate: float, error: float, level: float, by_cluster: ClusteredVariance | None = None
+) -> Interval:
     """Return Wald limits on the logit scale, brought back; NaN outside (0, 1). With clusters, with Student's t."""
     method, quantile = "delta method, logit", float(stats.norm.ppf(0.5 + level / 2.0))
     if by_cluster is not None:

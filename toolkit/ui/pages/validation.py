@@ -18,12 +18,13 @@ from toolkit.instruments.catalog import Entry
 from toolkit.instruments.definition import version_order
 from toolkit.instruments.instrument import Instrument
 from toolkit.reporting.validation_report import ValidationReport, report_language
-from toolkit.ui import staff, theme, validating
+from toolkit.ui import confirming, staff, theme, validating
 from toolkit.ui.problems import show_problems
 from toolkit.ui.validating import Answers
 from toolkit.ui.words import FALLBACK, language_name
 from toolkit.validation.jobs import Job
 from toolkit.validation.plan import Method, Missing, Rotation, ValidationPlan
+from toolkit.validation.run import STEPS
 from toolkit.wiring import services
 
 RUN = "run"
@@ -67,12 +68,13 @@ def _ask(entries: list[Entry], language: str, say: Say) -> None:
     except ToolkitError as error:
         _refuse(error, language, say)
         return
-    answers = _choose_answers(instrument, say)
-    plan, spoken = _choose_plan(instrument, language, say)
+    answers, columns = _choose_answers(instrument, say)
+    plan, spoken = _choose_plan(instrument, columns, language, say)
     if st.button(say["validation_start"], type="primary", disabled=answers is None, key="validation_start") and answers:
         st.query_params.pop(RUN, None)
         try:
-            job = validating.start(instrument, answers(), plan(), spoken)
+            chosen_plan = plan()
+            job = validating.start(instrument, answers(chosen_plan.invariance_by), chosen_plan, spoken)
         except ToolkitError as error:
             _refuse(error, language, say)
             return
@@ -90,8 +92,8 @@ def _title(entry: Entry, language: str) -> str:
     return f"{text.title} ({entry.name})"
 
 
-def _choose_answers(instrument: Instrument, say: Say) -> Callable[[], Answers] | None:
-    """Offer waves and a file; return how to get the answers, or None while nothing is chosen."""
+def _choose_answers(instrument: Instrument, say: Say) -> tuple[Callable[[str | None], Answers] | None, tuple[str, ...]]:
+    """Offer waves and a file; return how to get the answers, None while nothing is chosen, and columns of groups."""
     kind = st.radio(
         say["validation_answers"],
         ["wave", "file"],
@@ -104,18 +106,21 @@ def _choose_answers(instrument: Instrument, say: Say) -> Callable[[], Answers] |
             say["validation_upload"], type="csv", help=say["validation_upload_help"], key="validation_upload"
         )
         theme.note(say["validation_upload_note"])
+        columns = validating.columns_of_file(instrument)
         if uploaded is None:
-            return None
-        return partial(validating.answers_of_file, instrument, uploaded.name, uploaded.getvalue())
+            return None, columns
+        return partial(validating.answers_of_file, instrument, uploaded.name, uploaded.getvalue()), columns
     waves = {wave.id: wave.name for wave in validating.frozen_waves(instrument.name)}
     if not waves:
         st.info(say["validation_no_wave"])
-        return None
+        return None, validating.columns_of_wave(instrument)
     wave = st.selectbox(say["validation_wave"], list(waves), format_func=waves.__getitem__, key="validation_wave")
-    return partial(validating.answers_of_wave, instrument, wave)
+    return partial(validating.answers_of_wave, instrument, wave), validating.columns_of_wave(instrument)
 
 
-def _choose_plan(instrument: Instrument, language: str, say: Say) -> tuple[Callable[[], ValidationPlan], str]:
+def _choose_plan(
+    instrument: Instrument, columns: tuple[str, ...], language: str, say: Say
+) -> tuple[Callable[[], ValidationPlan], str]:
     """Offer the decisions of a run; return how to make the plan of them, and the language of the item texts."""
     default = ValidationPlan()
     with st.expander(say["validation_options"]):
@@ -184,6 +189,8 @@ def _choose_plan(instrument: Instrument, language: str, say: Say) -> tuple[Calla
             help=say["validation_language_help"],
             key=f"validation_language-{instrument.name}",
         )
+        st.html(f'<p class="eot-chart">{escape(say["validation_confirmatory"])}</p>')
+        confirmatory = confirming.choose(instrument, columns, language, say)
     plan = partial(
         ValidationPlan,
         n_factors=n_factors,
@@ -193,6 +200,7 @@ def _choose_plan(instrument: Instrument, language: str, say: Say) -> tuple[Calla
         n_datasets=n_datasets,
         seed=seed,
         level=level,
+        **confirmatory.options(),
     )
     return plan, spoken
 
@@ -244,7 +252,7 @@ def _label(job: Job, say: Say) -> str:
     if job.state == "waiting":
         return say["validation_waiting"]
     # The run tells the step by number; the last one is the report.
-    return say[f"validation_step_{min(job.step, 6)}"] if job.n_steps else say["validation_step_0"]
+    return say[f"validation_step_{min(job.step, len(STEPS))}"] if job.n_steps else say["validation_step_0"]
 
 
 def _report(job: Job, language: str, say: Say) -> None:
@@ -281,6 +289,7 @@ def _report(job: Job, language: str, say: Say) -> None:
             on_click="ignore",
             key="validation_save_tables",
         )
+    confirming.show(report, language, say)
     address = f"{staff.REPORTS}/{job.key}"
     st.html(f'<p><a href="{address}" target="_blank">{escape(say["validation_open_report"])}</a></p>')
     st.iframe(address, height=REPORT_HEIGHT, alt=say["validation_report"])
