@@ -112,7 +112,15 @@ def test_a_file_becomes_a_report_and_the_second_run_is_the_stored_one(services: 
     with zipfile.ZipFile(io.BytesIO(validation._zipped(report.files))) as archive:
         assert {f"tables/{name}.csv" for name in ("items", "loadings", "reliability")} <= set(archive.namelist())
         assert archive.read("tables/items.csv").decode() == report.files["tables/items.csv"]
-    assert len(app.get("download_button")) == 3
+    fit = report.results["confirmation"]["result"]["fit"]
+    assert f"CFI {fit['cfi.robust']:.3f}, RMSEA {fit['rmsea.robust']:.3f}" in text
+    # Report, numbers and all tables; the path diagram; and every table of the confirmatory model.
+    assert len(app.get("download_button")) == 3 + 1 + 9
+    page = report.confirmation["en"]
+    assert page.sentences[0].startswith("The model has one factor for each of 6 scales")
+    for sentence in page.sentences:
+        assert sentence in [text.value for text in app.text]
+    assert "R0" not in "".join(table.to_csv() for table in page.tables.values())
     # Another tab asks for the same: it is there at once, and says so.
     other = start(with_file(content))
     assert [note.value for note in other.success] == [EN["validation_stored"]]
@@ -121,6 +129,57 @@ def test_a_file_becomes_a_report_and_the_second_run_is_the_stored_one(services: 
     again = opened("nb", run=key)
     assert "0,8" in page_text(again)
     assert words.words("nb")["validation_done"] in [note.value for note in again.success]
+
+
+def test_the_choices_of_the_confirmatory_model_reach_the_run(services: wiring.Services) -> None:
+    app = with_file(SHIPPED.read_bytes(), language="nb")
+    app.selectbox(key="validation_model").select("own").run()
+    app.text_area(key="validation_model_text").set_value("work =~ HB1 + HB2 + HB3 + HB4 + TB1").run()
+    app.selectbox(key="validation_estimator").select("ML").run()
+    assert app.selectbox(key="validation_invariance").options[:3] == ["ingenting", "språk", "tjeneste"]
+    app.selectbox(key="validation_invariance").select("language").run()
+    app.checkbox(key="validation_split").check().run()
+    app = finished(start(app), services)
+    report = services.jobs.find(run_of(app)).result
+    plan = report.results["plan"]
+    assert (plan["cfa_estimator"], plan["invariance_by"], plan["split"]) == ("ML", "language", True)
+    assert plan["model"] == "work =~ HB1 + HB2 + HB3 + HB4 + TB1\n"
+    assert report.results["confirmation"]["sample"] == "other_half"
+    assert set(report.confirmation["nb"].figures) == {"cfa-path", "invariance-ladder"}
+    text = page_text(app)
+    assert words.words("nb")["validation_groups"] in text
+    verdict = report.results["confirmation"]["invariance"]["verdict"]
+    assert words.words("nb")[f"validation_verdict_{verdict}"] in text
+    assert "den halvdelen, trukket med startverdien" in " ".join(one.value for one in app.text)
+
+
+def test_a_model_that_cannot_be_read_is_refused_with_its_line(services: wiring.Services) -> None:
+    app = with_file(SHIPPED.read_bytes())
+    app.selectbox(key="validation_model").select("own").run()
+    app.text_area(key="validation_model_text").set_value("work =~ HB1 +").run()
+    app = start(app)
+    assert [error.value for error in app.error] == [EN["validation_refused"]]
+    assert Code.STA_MODEL_SYNTAX in page_text(app)
+    assert "run" not in app.query_params
+    app.selectbox(key="validation_model").select("none").run()
+    app = finished(start(app), services)
+    report = services.jobs.find(run_of(app)).result
+    assert report.results["confirmation"] is None
+    assert report.confirmation == {}
+    assert EN["validation_groups"] not in page_text(app)
+
+
+def test_the_language_of_a_wave_can_be_compared_and_few_are_protected(services: wiring.Services) -> None:
+    frozen_wave(services, 40)
+    app = opened()
+    assert app.selectbox(key="validation_invariance").options[:2] == ["nothing", "language"]
+    app.number_input(key="validation_datasets").set_value(20).run()
+    app.selectbox(key="validation_invariance").select("language").run()
+    finished(start(app), services)
+    found = services.jobs.find(run_of(app)).result.results
+    assert found["confirmation"]["invariance"] is None
+    (absent,) = [one for one in found["not_computed"] if one["statistic"] == "invariance"]
+    assert absent["problems"][0]["got"] == NOT_SHOWN["en"]
 
 
 def test_a_damaged_file_is_refused_with_row_column_value_and_fix(services: wiring.Services) -> None:
@@ -195,7 +254,7 @@ def test_a_run_is_watched_and_cancelled(services: wiring.Services) -> None:
     begun = Event()
 
     def work(progress: Progress, cancelled: Callable[[], bool]) -> Any:
-        progress(3, 7, "Exploring the factors")
+        progress(3, 8, "Exploring the factors")
         begun.set()
         while not cancelled():
             begun.wait(0.01)

@@ -34,6 +34,7 @@ def results(
     answers = bfi_raw.loc[bfi_complete.index, bfi_spec["items"]].astype(int)
     answers.to_csv(folder / "bfi.csv")
     command = [EOT, "validate", "--instrument", BFI, "--responses", folder / "bfi.csv", "--out", folder / "out"]
+    command += ["--estimator", "WLSMV"] if request.param == "ml" else []
     done = subprocess.run(
         [*map(str, command), "--method", request.param], capture_output=True, text=True, timeout=300, check=False
     )
@@ -55,7 +56,11 @@ def test_every_number_of_the_command_agrees_with_r(
     items: list[str] = bfi_reference["items"]
     assert results["data"]["n_persons"] == results["data"]["n_complete"] == bfi_reference["n"]
     told = [(line["statistic"], line["scale"], line["code"]) for line in results["warnings"]]
-    assert told == [("reliability_table", scale, "STA_EMPTY_CELL") for scale in "NO"]
+    expected = [("reliability_table", scale, "STA_EMPTY_CELL") for scale in "NO"]
+    ordered = results["confirmation"]["estimator"] == "WLSMV"
+    assert told[:2] == expected
+    assert {line[2] for line in told[2:]} == {"STA_DENOMINATORS_DIFFER"} | ({"STA_EMPTY_CELL"} if ordered else set())
+    assert {line[0] for line in told[2:]} == {"cfa_reliability"} | ({"cfa"} if ordered else set())
     assert not results["not_computed"]
     n = 0
     for code, scale_items in bfi_spec["scales"].items():
@@ -99,6 +104,40 @@ def test_every_number_of_the_command_agrees_with_r(
     n += compare("command: eigenvalues", eigenvalues, bfi_reference["eigenvalues"], tolerance=CLOSED)
     n += _factor_analysis(results, bfi_reference, items, compare)
     assert n == 416
+    assert _confirmed(results["confirmation"], bfi_reference, compare) == (493 if ordered else 282)
+
+
+def _confirmed(found: dict[str, Any], reference: dict[str, Any], compare: Compare) -> int:
+    """Compare the confirmatory model: MLR by default, because the items have six points, WLSMV where that is asked."""
+    assert (found["structure"], found["missing"], found["result"]["n_persons"]) == ("correlated", "listwise", 2436)
+    theirs = reference["cfa"][found["estimator"]]
+    expected = {name: value for name, value in theirs["fit"].items() if value is not None}
+    statistics = [name for name in expected if "chisq" in name or name in {"df", "df.scaled", "aic", "bic", "logl"}]
+    indices = [name for name in expected if name not in statistics]
+    fit = found["result"]["fit"]
+    # seen: 7e-8 in statistics, 1.1e-7 in indices
+    n = compare(
+        "command: CFA statistics", [fit[name] for name in statistics], [expected[name] for name in statistics],
+        tolerance=1e-6,
+    )  # fmt: skip
+    n += compare(
+        "command: CFA indices", [fit[name] for name in indices], [expected[name] for name in indices], tolerance=1e-6,
+        absolute=True,
+    )  # fmt: skip
+    for table, estimate, ours in (("est", "est", "parameters"), ("std", "est.std", "standardized")):
+        rows = {(row["lhs"], row["op"], row["rhs"]): row for row in found["result"][ours]}
+        for line in theirs[table]:
+            row = rows.get((line["lhs"], line["op"], line["rhs"])) or rows[line["rhs"], line["op"], line["lhs"]]
+            got, wanted = [row["est"]], [line[estimate]]
+            if line["se"]:  # 0 for what is fixed, and in lavaan for residual variances of ordered items
+                got, wanted = [*got, row["se"]], [*wanted, line["se"]]
+            n += compare("command: CFA estimates", got, wanted, tolerance=ITERATIVE, absolute=True)
+    if found["estimator"] == "MLR":
+        largest = {(row["lhs"], row["op"], row["rhs"]): row for row in found["modification_indices"]}
+        for line in reference["modification_indices_top"][:10]:
+            row = largest[line["lhs"], line["op"], line["rhs"]]
+            n += compare("command: modification indices", row["mi"], line["mi"], tolerance=ITERATIVE)
+    return n
 
 
 def _coefficients(ours: dict[str, dict[str, Any]], theirs: dict[str, Any], compare: Compare) -> int:

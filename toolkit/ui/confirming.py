@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, get_args
@@ -12,6 +13,7 @@ import streamlit as st
 from toolkit.instruments.instrument import Instrument
 from toolkit.reporting.confirmation_report import ConfirmationPage
 from toolkit.reporting.validation_report import ValidationReport
+from toolkit.reporting.words import number
 from toolkit.ui import theme
 from toolkit.ui.figures import show_figure, show_table
 from toolkit.ui.words import FALLBACK
@@ -129,6 +131,29 @@ def _column(name: str | None, instrument: Instrument, language: str, say: Say) -
         return say[f"validation_by_{name}"]
     text = instrument.texts[language if language in instrument.texts else instrument.languages[0]]
     return text.covariates[name].text if name in text.covariates else name
+
+
+def findings(results: Mapping[str, Any], language: str, say: Say) -> dict[str, str]:
+    """Put the fit of the model, and whether means may be compared, into words."""
+    confirmation = results["confirmation"]
+    if confirmation is None:
+        return {}
+    result, compared = confirmation["result"], confirmation["invariance"]
+    value = say["validation_not_computed"]
+    if result is not None and not (result["converged"] and result["admissible"]):
+        value = say["validation_fit_unreadable"]
+    elif result is not None:
+        kind = "" if result["judged_by"] == "naive" else f".{result['judged_by']}"
+        fit = {name: result["fit"].get(key) for name, key in (("cfi", f"cfi{kind}"), ("rmsea", f"rmsea{kind}"))}
+        fit["srmr"] = result["fit"]["srmr"]
+        value = say["validation_fit_value"].format(
+            persons=say[f"validation_fit_{confirmation['sample']}"],
+            **{name: number(math.nan if one is None else one, language, 3) for name, one in fit.items()},
+        )
+    found = {say["validation_fit"]: value}
+    if compared is not None:
+        found[say["validation_invariance_found"]] = say[f"validation_verdict_{compared['verdict']}"]
+    return found
 
 
 def show(report: ValidationReport, language: str, say: Say) -> None:

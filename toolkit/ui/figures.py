@@ -10,6 +10,7 @@ import streamlit as st
 
 from toolkit.reporting.drawing import WIDTH, Draft, Figure, svg
 from toolkit.reporting.table import Table
+from toolkit.reporting.vector import image_tag
 
 TABLES_KEPT = 128
 
@@ -41,8 +42,8 @@ def show_figure(figure: Figure, say: dict[str, str], *, key: str) -> None:
     """Show a picture that is drawn already, with its title and words, and offer it as SVG."""
     with st.container(key=f"figure-{key}", gap="xsmall"):
         st.html(f'<h4 class="eot-chart">{escape(figure.title)}</h4>')
-        words = escape(f"{figure.title}. {figure.alternative}")
-        st.html(f'<div class="eot-picture" role="img" tabindex="0" aria-label="{words}">{figure.svg}</div>')
+        picture = image_tag(figure.svg, f"{figure.title}. {figure.alternative}")
+        st.html(f'<div class="eot-picture">{picture}</div>')
         st.download_button(
             say["figure_save"],
             figure.svg,

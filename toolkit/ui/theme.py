@@ -65,8 +65,7 @@ STYLE = """
 .eot-legend {display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padding: 0; margin: 0; font-size: .9rem}
 .eot-legend li {display: flex; align-items: center; gap: .4rem; margin: 0}
 .eot-legend span {width: .85rem; height: .85rem; border-radius: 3px; border: 1px solid rgb(128 128 128 / .5)}
-.eot-picture {overflow-x: auto; max-width: 100%}
-.eot-picture svg {display: block}
+.eot-picture img {display: block; border-radius: 6px}
 .eot-table {overflow-x: auto}
 .eot-table table {border-collapse: collapse; font-size: .9rem; width: 100%}
 .eot-table caption {text-align: left; font-weight: 600; padding: 0 0 .4rem}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,12 @@ import pandas as pd
 import pytest
 
 from toolkit import instruments
+from toolkit import psychometrics as pm
 from toolkit.errors import Code, DefinitionError
 from toolkit.instruments import Instrument
 from toolkit.reporting import narrative, write_validation_report
+from toolkit.reporting.confirmation_narrative import confirmation_sentences
+from toolkit.reporting.confirmation_report import confirmation_page, confirmation_tables
 from toolkit.reporting.table import Table, shown
 from toolkit.reporting.validation_report import report_language, validation_report_files, validation_work
 from toolkit.storage.response_files import read_responses
@@ -99,8 +103,14 @@ def test_the_page_has_language_headings_captions_and_scopes(page: str, outline: 
 
 def test_every_chart_has_words_and_a_table(run: ValidationRun, outline: Outline, page: str, folder: Path) -> None:
     pictures = [attributes for _, attributes in outline.tags if attributes.get("role") == "img"]
-    assert len(pictures) == page.count("<figure>") == 6 + 5
-    assert all(len(str(attributes["aria-label"])) > 40 for attributes in pictures)
+    assert len(pictures) == page.count("<figure>") == 6 + 5 + 3
+    named = [attributes for attributes in pictures if "aria-label" in attributes]
+    # The path diagram holds its title and its words itself.
+    assert len(named) == len(pictures) - 1
+    assert all(len(str(attributes["aria-label"])) > 40 for attributes in named)
+    (other,) = [attributes for attributes in pictures if attributes not in named]
+    for part in str(other["aria-labelledby"]).split():
+        assert f'id="{part}"' in page
     for name in ("distribution", "reliability", "item_analysis", "scores", "eigenvalues", "loadings"):
         assert (folder / "tables" / f"{name}.csv").is_file()
 
@@ -231,3 +241,91 @@ def test_the_work_of_a_report_makes_the_same_files_in_one_more_step(eomhs: Instr
     with pytest.raises(RunCancelledError):
         work(lambda step, _steps, _label: steps.append(step), lambda: steps[-1:] == [len(STEPS)])
     assert steps[-1] == len(STEPS)
+
+
+@pytest.fixture(scope="module")
+def confirmatory(eomhs: Instrument) -> ValidationRun:
+    """A model that cannot be read, fitted to one half, and compared over languages."""
+    answers = read_responses(DATA, eomhs)
+    model = "work =~ HB1 + HB2 + HB3 + HB4\ntreatment =~ TB1 + TB2 + TB3\nHB1 ~~ -0.3*HB1\n"
+    plan = ValidationPlan(n_datasets=20, model=model, cfa_estimator="ML", split=True, invariance_by="language")
+    return validate(eomhs, answers, plan=plan)
+
+
+def test_a_solution_that_cannot_be_read_is_flagged_wherever_it_stands(confirmatory: ValidationRun) -> None:
+    assert confirmatory.confirmation is not None
+    assert not confirmatory.confirmation.usable
+    files = validation_report_files(confirmatory)
+    page = files["report.html"]
+    section = page[page.index('id="confirmation"') : page.index('id="ratings"')]
+    assert section.count('class="banner flag"') >= 1
+    assert "Inadmissible solution" in section
+    assert "negative residual variance of HB1" in section
+    assert re.search(r"Path diagram[^<]*cannot be read", section)
+    assert "<svg" in section
+    for table in ("cfa_fit", "cfa_loadings"):
+        assert f"tables/{table}.csv" in files
+    assert "Inadmissible solution" in " ".join(narrative.summary(confirmatory, language="en"))
+    assert "the half, drawn with the seed" in section
+    assert "The other half stays for confirming." in page
+
+
+def test_the_confirmatory_section_shows_no_number_that_is_none(confirmatory: ValidationRun, page: str) -> None:
+    broken = validation_report_files(confirmatory)["report.html"]
+    for text in (page, broken):
+        section = text[text.index('id="confirmation"') : text.index('id="ratings"')]
+        words = re.sub(r"<[^>]*>", " ", re.sub(r"<style.*?</style>", " ", section, flags=re.DOTALL))
+        assert not re.search(r"\b(nan|NaN|None|inf)\b", words)
+        assert "{" not in words
+
+
+def test_the_confirmatory_section_says_what_was_confirmed_on_whom(run: ValidationRun, page: str, folder: Path) -> None:
+    assert '<li><a href="#confirmation">Confirmatory model</a></li>' in page
+    section = page[page.index('id="confirmation"') : page.index('id="ratings"')]
+    assert "The model has one factor for each of 6 scales" in section
+    assert "the same persons that were explored" in section
+    assert "Answers are taken as ordered (WLSMV)" in section
+    assert section.count("<svg") == 3
+    assert run.confirmation is not None
+    assert run.confirmation.result is not None
+    written = pd.read_csv(folder / "tables" / "cfa_fit.csv").set_index("code")
+    assert written.loc["cfi", "robust"] == run.confirmation.result.fit["cfi.robust"]
+    assert "HB: Health benefit of work" in section
+
+
+def test_scales_that_state_no_model_leave_the_reason(eomhs: Instrument) -> None:
+    definition = eomhs.definition.model_copy(update={"scales": ()})
+    bare = Instrument(definition=definition, texts=eomhs.texts, definition_hash=eomhs.definition_hash)
+    run = validate(bare, read_responses(DATA, eomhs).iloc[:80], plan=ValidationPlan(n_datasets=20))
+    page = validation_report_files(run)["report.html"]
+    section = page[page.index('id="confirmation"') : page.index('id="ratings"')]
+    assert "There is no confirmatory model." in section
+    assert "scales" in section
+
+
+def test_sentences_stand_in_every_language(run: ValidationRun, confirmatory: ValidationRun) -> None:
+    for one in (run, confirmatory):
+        for language in ("en", "nb"):
+            page = confirmation_page(one, language=language)
+            assert page is not None
+            assert bool(page.flags) == (one is confirmatory)
+            assert bool(page.invariance) == (one is confirmatory)
+            assert all("{" not in sentence for sentence in (*page.sentences, *page.invariance, page.codes))
+    norwegian = confirmation_page(run, language="nb")
+    assert norwegian is not None
+    assert norwegian.sentences[0].startswith("Modellen har én faktor for hver av 6 skalaer")
+    assert "0," in norwegian.sentences[2]
+
+
+def test_simulated_cut_offs_and_other_structures_have_tables(eomhs: Instrument, run: ValidationRun) -> None:
+    assert run.confirmation is not None
+    complete = read_responses(DATA, eomhs)[["HB1", "HB2", "HB3", "HB4"]]
+    fitted = pm.cfa(complete.where(complete > 0), "HB =~ HB1 + HB2 + HB3 + HB4", ordered=True)
+    cutoffs = pm.dynamic_fit_cutoffs(fitted, n_replications=20, rng=1)
+    told = replace(run, confirmation=replace(run.confirmation, dynamic_cutoffs=cutoffs))
+    tables = {table.name: table for table in confirmation_tables(told, spoken="en")}
+    assert list(tables["cfa_dynamic_cutoffs"].frame["level"])[:3] == ["the model holds"] * 3
+    assert "dynamic cut-off, the model holds" in {heading for _, heading, _ in tables["cfa_fit"].columns}
+    structures = tables["cfa_structures"].frame
+    assert list(structures["structure"]) == ["correlated factors (model of this run)", "one factor"]
+    assert "Simulated cut-offs" in " ".join(confirmation_sentences(told))

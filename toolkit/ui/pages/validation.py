@@ -327,6 +327,7 @@ def _findings(report: ValidationReport, language: str, say: Say) -> dict[str, st
                 high=_two_decimals(alpha["interval"]["high"], language, absent),
             ) + _with_units(scale["units"], language, say)
         found[say["validation_alpha"].format(scale=report.scale_names[code])] = value
+    found |= confirming.findings(results, language, say)
     verdicts = [rating["verdict"] for rating in results["ratings"]]
     found[say["validation_ratings"]] = say["validation_ratings_value"].format(
         **{verdict: verdicts.count(verdict) for verdict in ("sufficient", "insufficient", "indeterminate")}
