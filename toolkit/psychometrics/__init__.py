@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from toolkit.psychometrics.reliability.split_half import SplitHalfResult, split_half
     from toolkit.psychometrics.reliability.table import ReliabilityTableResult, reliability_table
     from toolkit.psychometrics.screening import CarelessRespondingResult, careless_responding
+    from toolkit.psychometrics.short_forms import ShortFormResult, short_form
     from toolkit.psychometrics.simulate import simulate_ordinal
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "ReliableChangeResult",
     "ResponseCounts",
     "RetentionResult",
+    "ShortFormResult",
     "SplitConfirmationResult",
     "SplitHalfResult",
     "TwoLevelCfaResult",
@@ -140,6 +142,7 @@ __all__ = [
     "reliability_table",
     "reliable_change",
     "retention",
+    "short_form",
     "simulate_ordinal",
     "spearman_correlation",
     "split_confirmation",
@@ -207,6 +210,7 @@ _HOMES = {
         "ReliabilityTableResult",
         "reliability_table",
     ),
+    "short_forms": ("ShortFormResult", "short_form"),
     "simulate": ("simulate_ordinal",),
     "cfa.cfa": ("CfaResult", "cfa"),
     "cfa.invariance": ("InvarianceResult", "invariance"),

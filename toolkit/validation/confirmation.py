@@ -257,7 +257,7 @@ def confirm(
     missing = _missing(answers, estimator, plan)
     n = n_behind(answers, "listwise" if missing == "listwise" else "pairwise")
     fitting = _Fitting(answers=answers, estimator=estimator, missing=missing, n=n, level=plan.level, attempts=attempts)
-    result = fitting.fit("cfa", model)
+    result = fitting.fit("cfa", model) if fitting.enough() else None
     if result is not None and result.converged:
         reliability = fitting.attempt("cfa_reliability", lambda: result.reliability(level=plan.level))
         modification = fitting.attempt("modification_indices", result.modification_indices)
@@ -274,7 +274,7 @@ def confirm(
         )
     groups = None if plan.invariance_by is None else choose_groups(frame, answers, plan, attempts)
     invariance = partial = None
-    if groups is not None and groups.used:
+    if result is not None and groups is not None and groups.used:
         invariance = fitting.invariance(model, groups)
         if invariance is not None and invariance.verdict == "not_supported":
             partial = fitting.attempt("partial_invariance", invariance.partial)
@@ -309,6 +309,21 @@ class _Fitting:
     n: int
     level: float
     attempts: Attempts
+
+    def enough(self) -> bool:
+        """Tell whether there are more persons than items; say so where there are not, and do not search for long."""
+        n_items = self.answers.shape[1]
+        if n_items < self.n or self.n < self.attempts.smallest_group:
+            return True
+        problem = Problem(
+            code=Code.STA_TOO_FEW_PERSONS,
+            what="A confirmatory model needs more persons than it has items.",
+            got=f"{self.n} persons, {n_items} items",
+            allowed=f"{n_items + 1} persons or more",
+            fix="Collect more answers; a confirmatory model asks for some hundred persons.",
+        )
+        self.attempts.not_computed.append(NotComputed(statistic="cfa", scale=None, problems=(problem,)))
+        return False
 
     def fit(self, name: str, model: str) -> CfaResult | None:
         """Fit a model."""

@@ -275,7 +275,7 @@ def validate(
     >>> codes = rng.integers(1, 6, size=(60, len(instrument.item_codes)))
     >>> ids = [f"p{number}" for number in range(60)]
     >>> answers = pd.DataFrame(codes.astype(float), index=ids, columns=list(instrument.item_codes))
-    >>> run = validation.validate(instrument, answers, plan=validation.ValidationPlan(n_datasets=20))
+    >>> run = validation.validate(instrument, answers, plan=validation.ValidationPlan(n_datasets=20, confirm=False))
     >>> run.data.n_persons, run.scales["HB"].alpha.n_persons
     (60, 60)
     """

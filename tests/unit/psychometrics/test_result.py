@@ -58,6 +58,7 @@ def results(answers: pd.DataFrame) -> list[Result]:
         pm.dynamic_fit_cutoffs(cfa(answers, TWO_FACTORS), n_replications=20, rng=1),
         pm.split_confirmation(answers, n_factors=2, rng=1),
         pm.local_dependence(cfa(answers, TWO_FACTORS)),
+        pm.short_form(answers, {"all": list("abcdef")}, n_items=4, rng=1),
         pm.alignment(answers, TWO_FACTORS, group=["first", "second"] * 200, rng=1),
     ]
 

@@ -200,7 +200,12 @@ def test_a_solution_without_degrees_of_freedom_is_told_and_not_rated(
     assert results["structure"]["efa"]["df"] == 0
     assert results["structure"]["efa"]["tli"] is None
     (structural,) = [rating for rating in run.ratings if rating.measurement_property == "structural_validity"]
-    assert "rmsea" not in structural.evidence
+    assert run.confirmation is not None
+    assert run.confirmation.result is not None
+    saturated = run.confirmation.result.fit["df"] == 0
+    assert saturated == (len(scales) == 1)
+    assert ("rmsea" in structural.evidence) != saturated
+    assert (structural.verdict == "indeterminate") == saturated
 
 
 def test_alpha_that_is_not_a_number_is_never_good(

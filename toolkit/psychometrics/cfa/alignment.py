@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, stats
-from scipy.sparse.csgraph import connected_components
+from scipy import linalg
 
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._inputs import too_few
@@ -22,6 +21,7 @@ from toolkit.psychometrics.cfa._matrices import Values, complex_slopes
 from toolkit.psychometrics.cfa.chi_square import upper_tail
 from toolkit.psychometrics.cfa.fit_indices import comparative_fit_index, root_mean_square_error
 from toolkit.psychometrics.cfa.fitting import FittedModel, fit_model
+from toolkit.psychometrics.cfa.invariant_groups import invariant_set
 from toolkit.psychometrics.cfa.model import ModelDefaults, specify
 from toolkit.psychometrics.cfa.moments import frame_of, normal_samples
 from toolkit.psychometrics.cfa.simplicity import Aligned, Alignment, dependence, minimum
@@ -33,7 +33,6 @@ Optimisation = Literal["FIXED", "FREE"]
 """``FIXED`` gives the reference group the mean 0; ``FREE`` estimates its mean too."""
 MOST_NONINVARIANT = 0.25
 FEW_PERSONS = 100
-_CONNECTED = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -414,39 +413,6 @@ def _invariant_groups(factor: _Factor, N: Array, alpha: float) -> Flags:
             places = kind * G * p + np.arange(G) * p + j
             found[kind, j] = invariant_set(table[:, j], factor.of_tables[np.ix_(places, places)], N, alpha)
     return found
-
-
-def invariant_set(estimate: Array, covariance: Array, N: Array, alpha: float) -> Flags:
-    """Return the groups of the largest set whose estimates agree, by the stepwise rule of Asparouhov and Muthen.
-
-    Parameters
-    ----------
-    estimate, N : ndarray, shape (G,)
-        Estimates of one parameter, and persons.
-    covariance : ndarray, shape (G, G)
-        Of the estimates.
-    alpha : float
-        Level of the tests against the average.
-    """
-    variance = np.diag(covariance)
-    spread = np.sqrt(np.maximum(variance[:, None] + variance[None, :] - 2.0 * covariance, 1e-300))
-    alike = 2.0 * stats.norm.sf(np.abs(estimate[:, None] - estimate[None, :]) / spread) > _CONNECTED
-    _, label = connected_components(alike, directed=False)
-    size = np.bincount(label, weights=N)
-    count = np.bincount(label)
-    now: Flags = np.asarray(label == max(range(count.size), key=lambda k: (count[k], size[k])))
-    seen: set[bytes] = set()
-    while now.tobytes() not in seen:
-        seen.add(now.tobytes())
-        weight = np.where(now, N, 0.0) / N[now].sum()
-        contrast = np.eye(N.size) - weight
-        error = np.sqrt(np.maximum(np.einsum("gi,ij,gj->g", contrast, covariance, contrast), 1e-300))
-        p = 2.0 * stats.norm.sf(np.abs(contrast @ estimate) / error)
-        kept = p > alpha
-        if not kept.any():
-            break
-        now = kept
-    return now
 
 
 def _means(factors: Sequence[_Factor], groups: tuple[str, ...], N: Array) -> pd.DataFrame:

@@ -68,13 +68,14 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample], *, keep_failed:
         start = minimum(NormalDiscrepancy(problem.compiled, samples), start, unit).x
     best = minimum(problem, start, unit)
     tried = 1
-    random = np.random.default_rng(20_240_501)
-    while not best.converged and tried < _STARTS:
-        moved = start * random.uniform(0.5, 1.5, start.size) + unit * random.normal(0.0, 0.05, start.size)
-        other = minimum(problem, moved, unit)
-        tried += 1
-        if other.converged or other.value < best.value:
-            best = other
+    if not best.converged:
+        random = np.random.default_rng(20_240_501)
+        found = [best]
+        for tried in range(2, _STARTS + 1):
+            spread = 0.05 if tried % 2 else 0.2
+            moved = start * random.uniform(0.5, 1.5, start.size) + unit * random.normal(0.0, spread, start.size)
+            found.append(minimum(problem, moved, unit))
+        best = min(found, key=lambda one: (not one.converged, one.value))
     if not np.isfinite(best.value):
         raise StatisticsError(_impossible())
     if best.converged or not keep_failed:

@@ -157,10 +157,9 @@ def local_dependence(
     Examples
     --------
     >>> import toolkit.psychometrics as pm
-    >>> from toolkit.psychometrics.cfa.cfa import cfa
     >>> truth = [[.7, 0], [.7, 0], [.7, 0], [.7, 0], [.6, .6], [.6, .6]]
     >>> answers = pm.simulate_ordinal(truth, thresholds=[-1, 0, 1], n_persons=500, rng=1)
-    >>> found = local_dependence(cfa(answers, "f =~ item1 + item2 + item3 + item4 + item5 + item6"))
+    >>> found = local_dependence(pm.cfa(answers, "f =~ item1 + item2 + item3 + item4 + item5 + item6"))
     >>> found.pairs.loc[0, ["item_1", "item_2"]].tolist()
     ['item5', 'item6']
     """

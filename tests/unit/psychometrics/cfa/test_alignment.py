@@ -14,7 +14,7 @@ from scipy import optimize
 from toolkit import psychometrics as pm
 from toolkit.errors import Code, StatisticsError
 from toolkit.psychometrics.cfa import alignment as module
-from toolkit.psychometrics.cfa.alignment import invariant_set
+from toolkit.psychometrics.cfa.invariant_groups import invariant_set
 from toolkit.psychometrics.cfa.simplicity import Alignment, dependence, minimum
 
 LOADINGS = np.array([1.0, 0.8, 0.9, 0.7, 1.1, 0.8])

@@ -53,7 +53,7 @@ def fitted(rated: pd.DataFrame) -> CfaResult:
 
 @pytest.fixture(scope="module")
 def planned() -> pm.DynamicCutoffsResult:
-    return pm.dynamic_fit_cutoffs(ONE, n_persons=400, n_replications=800, rng=1)
+    return pm.dynamic_fit_cutoffs(ONE, n_persons=400, n_replications=500, rng=1)
 
 
 def test_with_one_factor_items_are_paired_from_the_weakest() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.confirmatory import data, stored
 from toolkit import psychometrics as pm
 from toolkit.errors import Code, StatisticsError
 from toolkit.psychometrics.cfa._matrices import implied
@@ -127,15 +128,26 @@ def test_a_search_from_impossible_covariances_ends_where_it_began(four: pd.DataF
     assert (found.converged, found.n_iterations) == (False, 0)
 
 
-def test_starts_elsewhere_find_a_minimum_that_the_first_does_not() -> None:
-    """The bifactor model of the nine tests, scaled by its first items; lavaan's search does not find it."""
-    from tests.confirmatory import data, stored
+def test_a_factor_scaled_by_an_item_that_does_not_measure_it() -> None:
+    """The bifactor model of the nine tests, scaled by first items: the search runs off, as lavaan's does.
 
+    With factors of variance 1 there is a minimum, and the message says so.
+    """
     model = stored()["hs"]["models"]["bifactor_heywood"]
-    unit = pm.cfa(data("hs"), model, std_lv=True)
-    marker = pm.cfa(data("hs"), model)
-    assert marker.n_starts > 1
-    assert marker.fit["chisq"] == pytest.approx(unit.fit["chisq"], rel=1e-6)
+    assert pm.cfa(data("hs"), model, std_lv=True).converged
+    with pytest.raises(StatisticsError) as caught:
+        pm.cfa(data("hs"), model)
+    assert caught.value.codes == (Code.STA_NOT_CONVERGED,)
+    assert "std_lv=True" in str(caught.value)
+
+
+def test_starts_elsewhere_find_a_minimum_that_the_first_does_not() -> None:
+    """12 persons and nine items; the minimum is lavaan's."""
+    result = pm.cfa(data("hs").head(12), stored()["hs"]["models"]["basic"])
+    assert result.converged
+    assert result.n_starts > 1
+    assert result.fit["chisq"] == pytest.approx(75.01666, abs=1e-4)
+    assert result.improper == ("negative residual variance of x5",)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +179,9 @@ def test_covariances_that_are_impossible_whatever_is_free(lines: str, four: pd.D
     assert caught.value.codes == (Code.STA_INADMISSIBLE,)
 
 
-def test_few_persons_may_have_no_minimum() -> None:
-    """12 persons, nine items: the search runs off, and says so; it does not blame the model's identification."""
-    from tests.confirmatory import data, stored
-
-    with pytest.raises(StatisticsError) as caught:
-        pm.cfa(data("hs").head(12), stored()["hs"]["models"]["basic"])
-    assert caught.value.codes == (Code.STA_NOT_CONVERGED,)
+def test_a_search_without_an_end_is_told() -> None:
+    """25 persons, nine items: a residual variance falls without end."""
+    result = pm.cfa(data("hs").head(25), stored()["hs"]["models"]["basic"])
+    assert not result.converged
+    assert result.n_starts == 8
+    assert Code.STA_NOT_CONVERGED in [problem.code for problem in result.warnings]
