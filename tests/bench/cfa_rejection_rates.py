@@ -271,7 +271,11 @@ def truth_of(population: Population, answers: str) -> np.ndarray:
 
 def intervals(population: Population, answers: str, n: int) -> Callable[..., Mapping[str, bool | float]]:
     """Return the replication that says which standardised values lie in their intervals, and how far off they are."""
-    wanted = {"largest loading": ("f1", "=~", "x1"), "smallest loading": ("f1", "=~", "x5"), "r": ("f1", "~~", "f2")}
+    wanted = {
+        "largest loading": ("f1", "=~", "x1"),
+        "smallest loading": ("f1", "=~", "x5"),
+        "factor correlation": ("f1", "~~", "f2"),
+    }
     latent = truth_of(population, "normal")
 
     def told(name: str, fit: FittedModel, truth: np.ndarray) -> dict[str, bool | float]:

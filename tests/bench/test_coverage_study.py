@@ -104,7 +104,7 @@ def test_the_studies_of_confirmatory_models_are_whole(monkeypatch: pytest.Monkey
     assert len({study.name for study in found}) == len(found) == 45
     for study in found:
         assert len(study.design) == len(study.columns)
-    of_family = {study.family: study for study in found if study.design[-1] == "500"}
+    of_family = {study.family: study for study in reversed(found) if study.design[-1] == "500"}
     assert len(of_family) == 6
     for study in of_family.values():
         values = study.replicate(np.random.default_rng(1))

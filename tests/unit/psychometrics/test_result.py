@@ -68,7 +68,12 @@ def confirmatory(answers: pd.DataFrame) -> list[Result]:
     named = answers.rename(columns={"f": "f2"}).assign(half=["first", "second"] * (len(answers) // 2))
     fitted = pm.cfa(named, two)
     levels = pm.invariance(named, two, group="half")
-    return [fitted, fitted.compare(pm.cfa(named, one)), levels, levels.partial()]
+    staff = named.assign(unit=[number % 40 for number in range(len(named))])
+    return [
+        *(fitted, fitted.compare(pm.cfa(named, one)), levels, levels.partial()),
+        pm.two_level_cfa(staff, within="f =~ a + b + c", between="f =~ a + b + c", cluster="unit"),
+        pm.design_effects(staff[["a", "b", "c"]], cluster=staff["unit"]),
+    ]
 
 
 def test_every_public_result_is_covered(results: list[Result]) -> None:

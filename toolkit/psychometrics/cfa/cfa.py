@@ -372,7 +372,9 @@ def cfa(
     StatisticsError
         STA_MODEL_SYNTAX, STA_UNKNOWN_VARIABLE, STA_NOT_IDENTIFIED (with the parameters concerned), STA_OPTION_CONFLICT,
         STA_UNKNOWN_OPTION, STA_TOO_FEW_PERSONS and STA_CONSTANT_ITEM (in a group too), STA_EMPTY_IN_GROUP,
-        STA_SINGULAR_CORRELATION, STA_SHAPE_MISMATCH, and the codes of the check of answers.
+        STA_SINGULAR_CORRELATION, STA_SHAPE_MISMATCH, STA_NOT_CONVERGED (the search ran to where the data no longer tell
+        the parameters), STA_INADMISSIBLE (the model's covariances are impossible whatever is free), and the codes of
+        the check of answers.
 
     Warns
     -----
@@ -392,8 +394,8 @@ def cfa(
     The search is a scoring method with analytic slopes; where it fails, others start elsewhere. Standard errors of
     standardised values are by the delta method.
 
-    Validated against lavaan 0.7-2 on bfi and lavaan 0.6.14 on other data: chi-squares 1e-4 (relative), fit indices 1e-5
-    (robust ones 5e-5), loadings and standard errors 1e-4 (``tests/parity/test_cfa.py``).
+    Validated against lavaan 0.7-2 on bfi and lavaan 0.6.14 on other data: chi-squares 1e-5 (relative), fit indices
+    1e-5, loadings and standard errors 1e-4 (``tests/parity/test_cfa.py``).
 
     References
     ----------

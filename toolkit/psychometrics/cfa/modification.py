@@ -20,6 +20,8 @@ from toolkit.psychometrics.cfa.fitting import FittedModel
 from toolkit.psychometrics.cfa.model import Model, Parameter
 
 _SMALLEST_INFORMATION = 6e-6
+_AT_ONCE = 400
+"""Candidates whose slopes are held in memory together."""
 
 
 def modification_indices(fit: FittedModel, groups: Sequence[str]) -> pd.DataFrame:
@@ -47,6 +49,11 @@ def score_tests(fit: FittedModel, candidates: Sequence[Parameter]) -> tuple[Arra
     NaN where the data hold no information about it beside the model's own parameters. A candidate that stands in the
     model with a label is taken out of its equality.
     """
+    if len(candidates) > _AT_ONCE:
+        parts = [
+            score_tests(fit, candidates[first : first + _AT_ONCE]) for first in range(0, len(candidates), _AT_ONCE)
+        ]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     use = compiled(fit.compiled.model, candidates)
     q = fit.x.size
     values = row_values(fit.compiled, fit.x)

@@ -110,7 +110,7 @@ def test_answers_missing_at_random_do_not_bias(normal: Any) -> None:
     holed.loc[skipped, ["x2", "x3", "x4"]] = np.nan
     means = {}
     for missing in ("fiml", "listwise"):
-        table = pm.cfa(holed, ONE, missing=missing, mean_structure=True).parameters  # type: ignore[arg-type]
+        table = pm.cfa(holed, ONE, missing=missing, mean_structure=True).parameters
         means[missing] = table.query("op == '~1' and lhs != 'f'").set_index("lhs")[["est", "se"]]
     assert (means["fiml"]["est"].abs() < 4 * means["fiml"]["se"]).all()
     assert (means["listwise"]["est"] < -4 * means["listwise"]["se"]).all()

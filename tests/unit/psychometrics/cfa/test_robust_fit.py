@@ -35,7 +35,7 @@ def test_robust_indices_of_incomplete_answers_are_those_of_complete_ones(large: 
     truth = pm.cfa(large, ONE).fit
     holed = large.mask(np.random.default_rng(4).uniform(size=large.shape) < 0.25)
     for estimator in ("ML", "MLR"):
-        found = pm.cfa(holed, ONE, missing="fiml", estimator=estimator).fit  # type: ignore[arg-type]
+        found = pm.cfa(holed, ONE, missing="fiml", estimator=estimator).fit
         assert found["cfi.robust"] == pytest.approx(truth["cfi"], abs=0.005)
         assert found["rmsea.robust"] == pytest.approx(truth["rmsea"], abs=0.006)
         # the likelihood of incomplete answers knows less of the misfit
@@ -69,7 +69,7 @@ def test_they_are_nan_where_they_are_not_defined(name: str, large: pd.DataFrame)
 def test_a_saturated_model_fits_perfectly(large: pd.DataFrame) -> None:
     codes = large.head(800).apply(lambda column: np.digitize(column, [-0.7, 0.7]) + 1.0)
     for options in ({"ordered": True}, {"estimator": "MLR"}):
-        found = pm.cfa(codes, "f =~ x1 + x2 + x3", **options).fit  # type: ignore[arg-type]
+        found = pm.cfa(codes, "f =~ x1 + x2 + x3", **options).fit
         assert found["df"] == 0
         assert found["cfi"] == pytest.approx(1.0, abs=1e-12)
         assert found["rmsea"] == 0.0
