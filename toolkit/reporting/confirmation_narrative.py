@@ -66,6 +66,7 @@ def confirmation_sentences(run: ValidationRun, *, language: str = "en") -> list[
         *_fit(found, language),
         *_dynamic(found, language),
         *[_other(other, language) for other in found.alternatives],
+        *_units(run, found, language),
     ]
 
 
@@ -168,6 +169,20 @@ def _dynamic(found: Confirmation, language: str) -> list[str]:
     ]
     key = "conf_dynamic_met" if first["met"].astype(bool).all() else "conf_dynamic_unmet"
     return [words[key].format(values=listed(values, language))]
+
+
+def _units(run: ValidationRun, found: Confirmation, language: str) -> list[str]:
+    """Say that the intervals of the model take persons as independent, and how far those of a unit are not."""
+    if run.units is None:
+        return []
+    icc1, effect = run.units.typical_item(found.items)
+    if not (math.isfinite(icc1) and math.isfinite(effect)):
+        return []
+    return [
+        report_words(language)["conf_units"].format(
+            n=number(run.units.n_units, language), icc1=number(icc1, language, 2), effect=number(effect, language, 2)
+        )
+    ]
 
 
 def _other(other: Alternative, language: str) -> str:

@@ -15,6 +15,7 @@ from toolkit import psychometrics as pm
 from toolkit.errors import Code
 from toolkit.instruments import Instrument
 from toolkit.reporting import narrative
+from toolkit.reporting.confirmation_narrative import confirmation_sentences
 from toolkit.reporting.tables import validation_tables
 from toolkit.reporting.validation_report import validation_report_files
 from toolkit.validation import ValidationPlan, ValidationRun, validate
@@ -83,7 +84,11 @@ def test_tables_show_it_beside_every_interval(run: ValidationRun) -> None:
         name
         for name, table in tables.items()
         if any(str(column) in ("low", "low_without", "item_rest_low") for column in table.frame.columns)
+        and not name.startswith("cfa_")
     ]
+    # One sentence says it for all tables of the confirmatory model.
+    (told,) = [one for one in confirmation_sentences(run) if "take persons as independent" in one]
+    assert "in 12 units: a typical item has ICC(1)" in told
     assert set(with_limits) == {
         *("reliability", "units", "coefficients", "sensitivity", "screening_alpha", "item_analysis", "fit"),
     }
