@@ -172,10 +172,18 @@ class Format:
     endings: tuple[str, ...] = field(default=())
 
 
-EXPORTERS: dict[str, Format] = {}
+EXPORTERS: dict[str, Format] = {
+    "redcap": Format("redcap", "export_redcap", "REDCap data dictionary", (".csv",)),
+    "xlsform": Format("xlsform", "export_xlsform", "XLSForm workbook", (".xlsx",)),
+    "limesurvey": Format("limesurvey", "export_limesurvey", "LimeSurvey survey structure", (".txt", ".tsv")),
+}
 """Formats that a questionnaire can be written in."""
 
-IMPORTERS: dict[str, Format] = {}
+IMPORTERS: dict[str, Format] = {
+    "redcap": Format("redcap", "import_redcap", "REDCap data dictionary", (".csv",)),
+    "xlsform": Format("xlsform", "import_xlsform", "XLSForm workbook", (".xlsx",)),
+    "limesurvey": Format("limesurvey", "import_limesurvey", "LimeSurvey survey structure", (".txt", ".tsv")),
+}
 """Formats that a draft can be made from."""
 
 
