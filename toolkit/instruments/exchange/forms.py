@@ -37,6 +37,7 @@ MOST_OPTIONS = 101
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\Z", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}\Z")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{1,39}\Z")
 _INTEGER = re.compile(r"[-+]?\d{1,4}(\.0+)?\Z", re.ASCII)
 _USUAL_MISSING = frozenset({77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 7777, 8888, 9999})
 
@@ -174,7 +175,11 @@ class _Draft:
         self.form = form
         self.file = options.file
         self.losses = losses
-        self.id = options.id or identifier_of(form.id or PurePath(options.file).stem)
+        self.id = options.id or form.id
+        if not options.id and not _IDENTIFIER.match(form.id):
+            self.id = identifier_of(form.id or PurePath(options.file).stem)
+            if form.id:
+                self._tell(f"'{form.id[:80]}' is called '{self.id}'", "id", "an identifier has another form")
         self.main = form.languages[0]
         spoken = {language for block in form.blocks for one in block.questions for language in one.words}
         self.languages = [one for one in form.languages if one == self.main or one in spoken]
@@ -307,11 +312,12 @@ class _Draft:
             self._tell("the question is left out", question.where, f"{len(points)} of its answers have a score")
             return None
         code = self._code(question.name, question.where, item_code, _CODE)
-        intent = " ".join(question.intent.split()) or f"what {code} is meant to find out"
-        if not question.intent.strip():
+        intent = clean_words(question.intent, f"items[{code}].intent", self.losses, is_plain=False)
+        if not intent:
+            intent = f"what {code} is meant to find out"
             self.without_intent.append(code)
         responses = self._responses(question, points, missing)
-        self.items.append({"code": code, "responses": responses, "intent": intent[:2000]})
+        self.items.append({"code": code, "responses": responses, "intent": intent})
         words = self._in_all(question.words, f"items.{code}.text", code.replace("_", " ").strip())
         self.item_words[code] = (words, self._in_some(question.help, f"items.{code}.help"))
         return code

@@ -1,8 +1,8 @@
 """LimeSurvey's survey structure as a table with tabs, which LimeSurvey imports as a new survey.
 
 One row for each setting, group, question, subquestion and answer; the whole survey in its base language comes first,
-then once more in every other language. LimeSurvey takes question codes of at most 20 letters and digits and answer codes
-of at most 5, so codes that do not fit are written in another way, and told.
+then once more in every other language. LimeSurvey takes question codes of at most 20 letters and digits and answer
+codes of at most 5, so codes that do not fit are written in another way, and told.
 """
 
 from __future__ import annotations

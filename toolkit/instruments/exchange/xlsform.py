@@ -302,10 +302,11 @@ def import_xlsform(content: bytes, options: ImportOptions) -> Imported:
     sheets = _sheets(content, options.file, losses)
     if "survey" not in sheets:
         raise foreign(options.file, "The workbook has no sheet 'survey'.", "Give an XLSForm workbook.")
-    settings = next(iter(sheets.get("settings", ())), _Row(number=2))
+    choices = sheets.get("choices", _Sheet())
+    settings = next(iter(sheets.get("settings", _Sheet()).rows), _Row(number=2))
     default = settings.cells.get("default_language", "")
     fallback = (_language_code(default) if default else None) or options.language
-    columns = {key for name in ("survey", "choices") for row in sheets.get(name, ()) for key in row.cells}
+    columns = {*sheets["survey"].header, *choices.header}
     languages, unknown = _languages(columns, fallback)
     losses += [
         Loss(what=f"the language '{called[:80]}'", where="survey", why="its code is not known") for called in unknown
@@ -316,8 +317,8 @@ def import_xlsform(content: bytes, options: ImportOptions) -> Imported:
         version=settings.cells.get("version", ""),
         title={languages[0]: settings.cells.get("form_title", "")},
     )
-    reader = _Reader(form, sheets.get("choices", []), fallback, losses, options.file)
-    for row in sheets["survey"]:
+    reader = _Reader(form, choices, fallback, losses)
+    for row in sheets["survey"].rows:
         reader.take(row)
     reader.end()
     form.take_title()
@@ -332,7 +333,15 @@ class _Row:
     cells: dict[str, str] = field(default_factory=dict)
 
 
-def _sheets(content: bytes, file: str, losses: list[Loss]) -> dict[str, list[_Row]]:
+@dataclass(slots=True)
+class _Sheet:
+    """The headings of a sheet, and the rows below."""
+
+    header: list[str] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
+
+
+def _sheets(content: bytes, file: str, losses: list[Loss]) -> dict[str, _Sheet]:
     """Open a workbook within limits."""
     import openpyxl
 
@@ -341,7 +350,7 @@ def _sheets(content: bytes, file: str, losses: list[Loss]) -> dict[str, list[_Ro
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-            found: dict[str, list[_Row]] = {}
+            found: dict[str, _Sheet] = {}
             for sheet in workbook.worksheets:
                 name = sheet.title.strip().lower()
                 if name in _SHEETS and name not in found:
@@ -386,21 +395,21 @@ def _damaged(file: str) -> Exception:
     return foreign(file, "This is no .xlsx workbook, or it is damaged.", "Save it as .xlsx with a spreadsheet program.")
 
 
-def _read(sheet: Any, name: str, file: str, losses: list[Loss]) -> list[_Row]:
-    """Return the rows of a sheet below its header."""
+def _read(sheet: Any, name: str, file: str, losses: list[Loss]) -> _Sheet:
+    """Read a sheet within limits; the first row that is not empty is the header."""
     header: list[str] = []
     rows: list[_Row] = []
     for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, max_row=MOST_ROWS + 1), start=1):
         if number > MOST_ROWS:
             raise foreign(file, f"The sheet '{name}' has too many rows.", f"Keep at most {MOST_ROWS} rows.")
         values = [_written(cell, f"{name}, row {number}", losses) for cell in cells]
-        if not header:
+        if not any(header):
             header = _header(values, name, losses)
             continue
         row = {key: value for key, value in zip(header, values, strict=False) if key and value}
         if row:
             rows.append(_Row(number, row))
-    return rows
+    return _Sheet(header, rows)
 
 
 def _header(values: Sequence[str], name: str, losses: list[Loss]) -> list[str]:
@@ -456,16 +465,15 @@ def _languages(columns: set[str], fallback: str) -> tuple[list[str], list[str]]:
 class _Reader:
     """Builds a form row by row."""
 
-    def __init__(self, form: Form, choices: Sequence[_Row], fallback: str, losses: list[Loss], file: str) -> None:
+    def __init__(self, form: Form, choices: _Sheet, fallback: str, losses: list[Loss]) -> None:
         self.form = form
         self.losses = losses
         self.fallback = fallback
-        self.file = file
         self.lists: dict[str, list[_Row]] = {}
-        for row in choices:
+        for row in choices.rows:
             name = row.cells.get("list_name", row.cells.get("list", ""))
             self.lists.setdefault(name.strip(), []).append(row)
-        self.is_marked = any("missing" in row.cells for row in choices)
+        self.is_marked = "missing" in choices.header
         self.read: dict[str, list[Choice]] = {}
         self.groups: list[tuple[Block, bool]] = []
         self.form.blocks.append(Block())
