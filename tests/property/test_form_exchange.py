@@ -14,13 +14,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.form_drafts import drafted
 from toolkit import instruments
 from toolkit.errors import DefinitionError
 from toolkit.instruments.definition import Definition
-from toolkit.instruments.exchange import ExportOptions, Imported, ImportOptions, exporter, importer
+from toolkit.instruments.exchange import ExportOptions, ImportOptions, exporter, importer
 from toolkit.instruments.instrument import Instrument
 from toolkit.instruments.lint import lint
-from toolkit.instruments.parsing import parse
 from toolkit.instruments.text import Text
 
 FORMATS = ("redcap", "xlsform", "limesurvey")
@@ -143,19 +143,6 @@ def invented(seed: int) -> Instrument:
     raise AssertionError(seed)
 
 
-def read_back(made: Imported) -> Instrument:
-    """Load a draft as its files would be."""
-    definition, _, problems = parse(made.definition_yaml.encode(), "definition", Definition)
-    texts = {}
-    for language, content in made.texts.items():
-        texts[language], _, found = parse(content.encode(), language, Text)
-        problems += found
-    assert problems == []
-    assert definition is not None
-    assert lint(definition, [text for text in texts.values() if text]).problems == ()
-    return Instrument(definition=definition, texts=texts, definition_hash="0" * 64)
-
-
 def values_of(instrument: Instrument, renamed: dict[str, str]) -> dict[str, Any]:
     """Return every value of a questionnaire by its place, with codes as the first questionnaire calls them."""
 
@@ -233,7 +220,7 @@ def test_what_is_not_in_the_loss_report_comes_back(name: str, seed: int) -> None
     exported = exporter(name)(questionnaire, ExportOptions())
     content = next(iter(exported.files.values()))
     imported = importer(name)(content, ImportOptions(file="form"))
-    draft = read_back(imported)
+    draft = drafted(imported)
     renamed = renames(questionnaire, draft)
     before, after = values_of(questionnaire, {}), values_of(draft, renamed)
     losses = [*exported.losses, *imported.losses]
@@ -267,7 +254,7 @@ def test_a_damaged_file_is_refused_or_makes_a_draft_that_loads(name: str, change
         made = importer(name)(bytes(content), ImportOptions(file="form"))
     except DefinitionError:
         return
-    read_back(made)
+    drafted(made)
 
 
 cells = st.one_of(
@@ -340,7 +327,7 @@ def test_any_cells_are_refused_or_make_a_draft_that_loads(rows: list[list[str]],
         made = importer(name)(content, ImportOptions(file="form"))
     except DefinitionError:
         return
-    read_back(made)
+    drafted(made)
 
 
 def workbook_of(rows: list[list[str]]) -> bytes:
@@ -384,4 +371,4 @@ def test_a_workbook_with_a_broken_part_is_refused_or_read(part: str, inserted: b
         draft = importer("xlsform")(made.getvalue(), ImportOptions(file="form"))
     except DefinitionError:
         return
-    read_back(draft)
+    drafted(draft)
