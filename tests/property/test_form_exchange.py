@@ -242,6 +242,19 @@ def test_what_is_not_in_the_loss_report_comes_back(name: str, seed: int) -> None
     assert {place: (before.get(place), after.get(place)) for place in lost} == {}
 
 
+@settings(deadline=None, max_examples=15, phases=[Phase.explicit, Phase.generate])
+@given(seed=st.integers(0, 10**9))
+def test_pyxform_reads_every_workbook(seed: int) -> None:
+    from pyxform.xls2xform import convert
+
+    questionnaire = invented(seed)
+    content = next(iter(exporter("xlsform")(questionnaire, ExportOptions()).files.values()))
+    found = convert(io.BytesIO(content), file_type=".xlsx")
+    # pyxform knows codes of languages, and none with a region.
+    assert all("pt-BR" in warning for warning in found.warnings)
+    assert found.xform.count("<select1 ") == len(questionnaire.items) + len(questionnaire.definition.covariates)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @settings(deadline=None, max_examples=40)
 @given(changes=st.lists(st.tuples(st.integers(0, 10**6), st.binary(min_size=0, max_size=4)), min_size=1, max_size=6))
