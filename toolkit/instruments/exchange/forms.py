@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 101
 MOST_OPTIONS = 101
+MOST_MISSING_CODES = 50
+MOST_CHOICES = 1000
+"""A list with more choices is not even read."""
 
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\Z", re.ASCII)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}\Z")
@@ -367,6 +370,9 @@ class _Draft:
             if any(words.strip() not in ("", first.get(language, "").strip()) for language, words in told.items()):
                 self._tell(f"the label of {number} is that of the first question", question.where, "each has one label")
             return name
+        if len(self.missing) == MOST_MISSING_CODES:
+            what = f"The file holds more than {MOST_MISSING_CODES} answers that are not scored beside others that are."
+            raise foreign(self.file, what, "Give only numbers, or only words, as the codes of a question's answers.")
         wanted = choice.missing or (
             choice.code if _integer(choice.code) is None else f"missing_{'minus_' if number < 0 else ''}{abs(number)}"
         )

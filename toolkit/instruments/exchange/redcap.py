@@ -12,7 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.instruments.exchange import Exported, ExportOptions, Imported, ImportOptions, Loss
-from toolkit.instruments.exchange.forms import Block, Choice, Form, Question, drafted, foreign, not_in_forms, printable
+from toolkit.instruments.exchange.forms import (
+    MOST_CHOICES,
+    Block,
+    Choice,
+    Form,
+    Question,
+    drafted,
+    foreign,
+    not_in_forms,
+    printable,
+)
 from toolkit.instruments.exchange.rows import page_words, plain_words, rows_of, table
 
 if TYPE_CHECKING:
@@ -349,6 +359,10 @@ class _Reader:
             why = "an annotation has no place here; action tags do nothing"
             self.losses.append(Loss(what=f"the annotation '{rest[:80]}'", where=where, why=why))
         kind = row[TYPE].lower()
+        if row[CHOICES].count("|") + row[CHOICES].count("\n") > MOST_CHOICES:
+            why = f"it has more than {MOST_CHOICES} answers"
+            self.losses.append(Loss(what="the question is left out", where=where, why=why))
+            return
         if kind in _FIXED:
             choices = [Choice(code=code, labels={self.language: label}) for code, label in _FIXED[kind]]
             why = "REDCap writes them in the project's language"

@@ -23,7 +23,10 @@ _OTHER_FORMATS = (
     (b"%PDF", "a PDF document"),
 )
 _BREAK = re.compile(r"<\s*(br|/p|/div|/li|/h[1-6])\b[^<>]*>", re.IGNORECASE)
-_HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = tuple(
+    (re.compile(start, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for start, end in (("<!--", "-->"), (r"<script\b", r"</script\s*>"), (r"<style\b", r"</style\s*>"))
+)
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 _FORMULA = frozenset("=+-@")
 
@@ -125,7 +128,18 @@ def page_words(words: str, special: str = "") -> str:
 
 def plain_words(words: str, where: str, losses: list[Loss]) -> str:
     """Read words that a tool shows as HTML: tags go, references become characters; tags are told."""
-    without = _TAG.sub("", _HIDDEN.sub(" ", _BREAK.sub("\n", words)))
+    without = _TAG.sub("", _BREAK.sub("\n", _without_hidden(words)))
     if without != words:
         losses.append(Loss(what="HTML was removed", where=where, why="texts here are plain words"))
     return html.unescape(without).strip()
+
+
+def _without_hidden(words: str) -> str:
+    """Remove comments, scripts and styles in time that grows with the length, whatever is left open."""
+    for start, end in _HIDDEN:
+        kept, place = [], 0
+        while (opened := start.search(words, place)) and (closed := end.search(words, opened.end())):
+            kept.append(words[place : opened.start()])
+            place = closed.end()
+        words = " ".join([*kept, words[place:]])
+    return words

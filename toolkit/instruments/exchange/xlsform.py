@@ -21,7 +21,17 @@ from xml.etree.ElementTree import ParseError
 
 from toolkit.instruments.exchange import Exported, ExportOptions, Imported, ImportOptions, Loss
 from toolkit.instruments.exchange.drafting import plain_name
-from toolkit.instruments.exchange.forms import Block, Choice, Form, Question, drafted, foreign, not_in_forms, printable
+from toolkit.instruments.exchange.forms import (
+    MOST_CHOICES,
+    Block,
+    Choice,
+    Form,
+    Question,
+    drafted,
+    foreign,
+    not_in_forms,
+    printable,
+)
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -58,7 +68,6 @@ _DAMAGED = (
     EOFError,
     OSError,
     RuntimeError,
-    NotImplementedError,
     AssertionError,
     UnicodeError,
 )
@@ -582,7 +591,7 @@ class _Reader:
         """Return the choices of a list; they are read once."""
         if name not in self.read:
             self.read[name] = []
-            for row in self.lists[name][:1000]:
+            for row in self.lists[name][:MOST_CHOICES]:
                 marked = _MISSING.match(row.cells.get("missing", ""))
                 self.read[name].append(
                     Choice(

@@ -153,9 +153,39 @@ def test_odd_choices_are_told() -> None:
     assert draft.codes("mixed") == (1, 2, -71)
     assert draft.points("range") == (-2, -1, 0, 1)
     told = [str(loss) for loss in made.losses]
-    for words in ("5000 answers", "the code '1' is used twice", "'mixed' is called 'mixed_2'", "'nothing' is left out"):
+    for words in (
+        "more than 1000 answers",
+        "the code '1' is used twice",
+        "'mixed' is called 'mixed_2'",
+        "'nothing' is left out",
+    ):
         assert any(words in one for one in told), words
     assert any("order of their codes" in one for one in told)
+
+
+def labelled(*labels: str) -> bytes:
+    made = io.StringIO()
+    rows = [[f"q{place}", "f", "", "radio", label, "1, No | 2, Yes"] for place, label in enumerate(labels)]
+    csv.writer(made).writerows([COLUMNS, *rows])
+    return made.getvalue().encode()
+
+
+def test_html_that_is_left_open_takes_no_time() -> None:
+    label = "<script>" * 8000 + "<!--" * 8000 + "< " * 8000
+    assert drafted(importer("redcap")(labelled(*[label] * 50), OPTIONS)).item_codes[49] == "q49"
+
+
+def test_what_a_page_hides_is_removed() -> None:
+    label = "Well<script>x()</script>?<!-- y --><br>Yes &amp; no<style>p{}</style >"
+    made = importer("redcap")(labelled(label), OPTIONS)
+    assert drafted(made).texts["en"].items["q0"].text == "Well ? Yes & no"
+    assert any(loss.what == "HTML was removed" for loss in made.losses)
+
+
+def test_more_missing_codes_than_any_questionnaire_has_are_refused() -> None:
+    words = " | ".join(f"w{code}, Word {code}" for code in range(60))
+    with pytest.raises(DefinitionError, match="not scored beside others"):
+        importer("redcap")(dictionary(item("q", choices=f"1, A | 2, B | {words}")), OPTIONS)
 
 
 def test_too_many_questions_are_refused() -> None:
