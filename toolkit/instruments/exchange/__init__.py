@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from toolkit.errors import Code, DefinitionError, Problem
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from toolkit.instruments.instrument import Instrument
+
+URL_BASE = "https://example.org/fhir"
+"""What addresses begin with where nobody says otherwise; it belongs to nobody."""
 
 Standing = Literal["draft", "active", "retired"]
 """Whether a version is not released yet, released, or superseded by a later one."""
@@ -82,6 +87,22 @@ class Imported:
     losses: tuple[Loss, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImportedResponses:
+    """Answers read from a file of another format.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        A response frame.
+    losses : tuple of Loss
+        What of the file the frame does not hold.
+    """
+
+    frame: pd.DataFrame
+    losses: tuple[Loss, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """What a caller chooses for an export; a format uses what it has a place for.
@@ -98,7 +119,7 @@ class ExportOptions:
 
     languages: tuple[str, ...] = ()
     standing: Standing = "draft"
-    url_base: str = "https://example.org/fhir"
+    url_base: str = URL_BASE
 
     def chosen(self, instrument: Instrument) -> tuple[str, ...]:
         """Return the languages to write, the main one first.
@@ -152,6 +173,22 @@ class Importer(Protocol):
         ...
 
 
+class ResponseExporter(Protocol):
+    """Writes a response frame in another format."""
+
+    def __call__(self, frame: pd.DataFrame, instrument: Instrument, options: ExportOptions, /) -> Exported:
+        """Return the files and what they do not hold."""
+        ...
+
+
+class ResponseImporter(Protocol):
+    """Reads one file of another format as a response frame."""
+
+    def __call__(self, content: bytes, instrument: Instrument, options: ImportOptions, /) -> ImportedResponses:
+        """Return the answers; raise ResponsesError for a file that is damaged or does not fit the questionnaire."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One entry of a table of formats.
@@ -173,6 +210,8 @@ class Format:
 
 
 EXPORTERS: dict[str, Format] = {
+    "fhir-r4": Format("fhir", "export_r4", "FHIR R4 Questionnaire", (".json",)),
+    "fhir-r5": Format("fhir", "export_r5", "FHIR R5 Questionnaire", (".json",)),
     "redcap": Format("redcap", "export_redcap", "REDCap data dictionary", (".csv",)),
     "xlsform": Format("xlsform", "export_xlsform", "XLSForm workbook", (".xlsx",)),
     "limesurvey": Format("limesurvey", "export_limesurvey", "LimeSurvey survey structure", (".txt", ".tsv")),
@@ -180,11 +219,23 @@ EXPORTERS: dict[str, Format] = {
 """Formats that a questionnaire can be written in."""
 
 IMPORTERS: dict[str, Format] = {
+    "fhir": Format("fhir_draft", "import_fhir", "FHIR Questionnaire, R4 or R5", (".json",)),
     "redcap": Format("redcap", "import_redcap", "REDCap data dictionary", (".csv",)),
     "xlsform": Format("xlsform", "import_xlsform", "XLSForm workbook", (".xlsx",)),
     "limesurvey": Format("limesurvey", "import_limesurvey", "LimeSurvey survey structure", (".txt", ".tsv")),
 }
 """Formats that a draft can be made from."""
+
+RESPONSE_EXPORTERS: dict[str, Format] = {
+    "fhir-r4": Format("fhir_responses", "export_responses_r4", "FHIR R4 QuestionnaireResponses", (".json",)),
+    "fhir-r5": Format("fhir_responses", "export_responses_r5", "FHIR R5 QuestionnaireResponses", (".json",)),
+}
+"""Formats that answers can be written in."""
+
+RESPONSE_IMPORTERS: dict[str, Format] = {
+    "fhir": Format("fhir_responses", "import_responses", "FHIR QuestionnaireResponses, R4 or R5", (".json",)),
+}
+"""Formats that answers can be read from."""
 
 
 def exporter(name: str) -> Exporter:
@@ -207,6 +258,16 @@ def importer(name: str) -> Importer:
         ``DEF_UNKNOWN_NAME`` for a format that is not in :data:`IMPORTERS`.
     """
     return cast("Importer", _converter(name, IMPORTERS))
+
+
+def response_exporter(name: str) -> ResponseExporter:
+    """Return the exporter of answers of a format; raises as :func:`exporter`."""
+    return cast("ResponseExporter", _converter(name, RESPONSE_EXPORTERS))
+
+
+def response_importer(name: str) -> ResponseImporter:
+    """Return the importer of answers of a format; raises as :func:`exporter`."""
+    return cast("ResponseImporter", _converter(name, RESPONSE_IMPORTERS))
 
 
 def _converter(name: str, formats: Mapping[str, Format]) -> object:
