@@ -25,6 +25,8 @@ MOST_ITEMS = 2000
 """A file with more questions is refused."""
 LONGEST_WORDS = 2000
 
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}\Z")
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{1,39}\Z")
 _SAFE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z")
 _YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _LIST_MARK = re.compile(r"^\s*(\d+[.)]|[-+])\s+")
@@ -49,16 +51,20 @@ _LOOKALIKES = str.maketrans(
 
 def item_code(wanted: str, taken: Collection[str]) -> str:
     """Make an item or section code of any words: letters, digits and underscores, a letter first, used once."""
-    return _unique(_ascii(wanted) or "item", taken, RESERVED_COLUMNS, first="Q")
+    fitting = wanted if _CODE.match(wanted) else _ascii(wanted) or "item"
+    return _unique(fitting, taken, RESERVED_COLUMNS, first="Q")
 
 
 def plain_name(wanted: str, taken: Collection[str]) -> str:
     """Make the name of a response set, missing code, covariate or option: as a code, in small letters."""
-    return _unique(_ascii(wanted).lower() or "name", taken, RESERVED_COLUMNS, first="n_")
+    fitting = wanted if _CODE.match(wanted) else _ascii(wanted) or "name"
+    return _unique(fitting.lower(), taken, RESERVED_COLUMNS, first="n_")
 
 
 def identifier_of(wanted: str) -> str:
     """Make an identifier of any words: 2 to 40 small letters, digits and hyphens, a letter first."""
+    if _IDENTIFIER.match(wanted):
+        return wanted
     found = re.sub(r"-+", "-", _ascii(wanted).lower().replace("_", "-")).strip("-")
     found = found if found[:1].isalpha() else f"q-{found}".rstrip("-")
     return (found if len(found) > 1 else f"{found}-draft")[:40].rstrip("-")
@@ -254,7 +260,7 @@ def _ascii(wanted: str) -> str:
 
 def _unique(wanted: str, taken: Collection[str], reserved: Collection[str], *, first: str) -> str:
     """Return a code that starts with a letter, has at most 32 characters, and is not taken in any capitals."""
-    base = (wanted if wanted[0].isalpha() else f"{first}{wanted}")[:32].rstrip("_")
+    base = (wanted if wanted[0].isalpha() else f"{first}{wanted}")[:32]
     used = {name.casefold() for name in taken} | set(reserved)
     found, number = base, 2
     while found.casefold() in used:

@@ -14,6 +14,7 @@ Words = dict[str, str]
 """What is said, by language; the main one is always there."""
 
 MOST_POINTS = 101
+MOST_MISSING = 200
 LARGEST_CODE = 9999
 
 _INTEGER = re.compile(r"-?\d{1,4}\Z", re.ASCII)
@@ -169,20 +170,20 @@ class AnswerSets:
         return {point: option.words for point, option in sorted(zip(points, options, strict=True), key=_point)}
 
     def _missing(self, option: Option, points: set[int], link: str) -> str | None:
-        """Keep a missing code and return its name; None where no code is left."""
+        """Keep a missing code and return its name; None where there are too many."""
         wanted = int(option.code) if _INTEGER.match(option.code) else None
         name = option.missing or ""
         for known, one in self.missing.items():
             is_same = one.words == option.words and one.code not in points and wanted in (one.code, None)
             if is_same and (known == name or not name):
                 return known
+        if len(self.missing) >= MOST_MISSING:
+            self.lose("a missing answer", link, f"a draft has {MOST_MISSING} kinds of missing answers at most")
+            return None
         taken = {one.code for one in self.missing.values()} | points
         code = wanted if wanted is not None and wanted not in taken else None
         if code is None:
-            code = next((number for number in range(-7, -LARGEST_CODE, -1) if number not in taken), None)
-            if code is None:
-                self.lose("a missing answer", link, "there are more missing answers than codes")
-                return None
+            code = next(number for number in range(-7, -LARGEST_CODE, -1) if number not in taken)
             self.lose(f"the code of a missing answer is {code}", link, "a missing code is an integer of its own")
         kept = plain_name(name or f"missing_{abs(code)}", self.missing)
         self.missing[kept] = _Missing(code, option.words, option.is_structural)

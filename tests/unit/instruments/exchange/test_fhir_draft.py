@@ -197,3 +197,16 @@ def test_a_bundle_with_one_questionnaire_is_read(golden: Callable[[str], Any]) -
     with pytest.raises(DefinitionError) as caught:
         from_fhir({**bundle, "entry": bundle["entry"] * 2})
     assert caught.value.codes == (Code.DEF_FOREIGN_FILE,)
+
+
+def test_more_kinds_of_missing_answers_than_anybody_has_are_left_out(tmp_path: Path) -> None:
+    own = "https://example.org/StructureDefinition/eot-missing-answer"
+    questions = []
+    for number in range(60):
+        question = coding("No", "Yes", *(f"Reason {number} {reason}" for reason in "abcdef"), linkId=f"q{number}")
+        for option in question["answerOption"][2:]:
+            option["extension"] = [{"url": own, "valueCode": "reason"}]
+        questions.append(question)
+    imported = from_fhir(form(*questions, name="Reasons"))
+    assert len(loaded(imported, tmp_path).definition.missing) == 200
+    assert len([loss for loss in imported.losses if loss.what == "a missing answer"]) == 27  # one a question
