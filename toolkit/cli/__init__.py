@@ -18,7 +18,7 @@ from toolkit.cli.console import messages, show_problems, show_unexpected
 from toolkit.errors import ToolkitError
 
 COMMANDS = {
-    "instrument": "List, show, compare, check, draft and release questionnaires.",
+    "instrument": "List, show, compare, check, draft, exchange and release questionnaires.",
     "validate": "Write a validation report from a file of answers.",
     "simulate": "Draw synthetic answers, with a datasheet that says how they were made.",
     "serve": "Start the app.",

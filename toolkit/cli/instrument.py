@@ -1,4 +1,4 @@
-"""``eot instrument``: list, show, compare, check, draft and release questionnaires."""
+"""``eot instrument``: list, show, compare, check, draft, exchange and release questionnaires."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.console import messages, output, show_problems
+from toolkit.cli.instrument_exchange import export, export_responses, import_file, import_responses
 
 if TYPE_CHECKING:
     from toolkit.errors import Problem
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from toolkit.instruments.status import Superseded
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="List, show, compare, check, draft and release questionnaires."
+    no_args_is_help=True,
+    add_completion=False,
+    help="List, show, compare, check, draft, exchange and release questionnaires.",
 )
 
 Reference = Annotated[str, typer.Argument(help="Name such as eomhs@1.0.0 or eomhs, or a folder of one version.")]
@@ -27,6 +30,11 @@ CatalogFolder = Annotated[
     Path | None, typer.Option("--catalog", help="Catalog folder; the settings' folders otherwise.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+app.command()(export)
+app.command("import")(import_file)
+app.command("export-responses")(export_responses)
+app.command("import-responses")(import_responses)
 
 
 @app.command("list")

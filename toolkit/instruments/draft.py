@@ -84,19 +84,39 @@ class Draft:
         DefinitionError
             ``DEF_EXISTS`` when the version folder exists.
         """
-        folder = directory / self.id / self.version
-        if folder.exists():
-            what, fix = "The folder exists already.", "Choose another id or --out folder, or remove the old draft."
-            raise DefinitionError(Problem(code=Code.DEF_EXISTS, what=what, fix=fix, file=str(folder)))
         contents = {"definition.yaml": self.definition, f"text.{self.language}.yaml": self.text}
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=directory, prefix=".draft-") as unfinished:
-            made = Path(unfinished) / self.version
-            made.mkdir()
-            for name, content in contents.items():
-                (made / name).write_text(content, encoding="utf-8", newline="\n")
-            made.rename(folder)
-        return [*(folder / name for name in contents), *write_schemas(directory / "schema")]
+        return write_version(directory, self.id, self.version, contents)
+
+
+def write_version(directory: Path, identifier: str, version: str, contents: Mapping[str, str]) -> list[Path]:
+    """Write ``<id>/<version>/`` as a whole and the JSON Schemas into a catalog folder; refuses to overwrite.
+
+    Parameters
+    ----------
+    directory : Path
+        The catalog folder; it is made when it does not exist.
+    identifier, version : str
+        As the folders are named.
+    contents : mapping of str to str
+        The files of the version by name.
+
+    Raises
+    ------
+    DefinitionError
+        ``DEF_EXISTS`` when the version folder exists.
+    """
+    folder = directory / identifier / version
+    if folder.exists():
+        what, fix = "The folder exists already.", "Choose another id or --out folder, or remove the old draft."
+        raise DefinitionError(Problem(code=Code.DEF_EXISTS, what=what, fix=fix, file=str(folder)))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=directory, prefix=".draft-") as unfinished:
+        made = Path(unfinished) / version
+        made.mkdir()
+        for name, content in contents.items():
+            (made / name).write_text(content, encoding="utf-8", newline="\n")
+        made.rename(folder)
+    return [*(folder / name for name in contents), *write_schemas(directory / "schema")]
 
 
 @dataclass(slots=True)
