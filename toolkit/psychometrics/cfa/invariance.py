@@ -219,6 +219,9 @@ def invariance(
     :meth:`.CfaResult.compare` does. Chen's limits were found for continuous items; with ordered ones they are a
     convention.
 
+    Where factors are measured by factors, the scalar (intercepts) level has their intercepts at 0 in every group, and
+    only the factors above them differ in mean.
+
     The verdict asks for a configural model that fits and for every step up to scalar (intercepts) to hold.
 
     Validated against lavaan 0.7-2 with semTools 0.5.6 ``measEq.syntax`` on bfi, and 0.6.14 on HolzingerSwineford1939

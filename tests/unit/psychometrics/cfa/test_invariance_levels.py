@@ -1,0 +1,56 @@
+"""Invariance of models in which factors are measured by factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toolkit import psychometrics as pm
+
+MODEL = "a =~ a1 + a2 + a3\nb =~ b1 + b2 + b3\nc =~ c1 + c2 + c3\ng =~ a + b + c"
+SHIFT = 0.4
+
+
+@pytest.fixture(scope="module")
+def answers() -> pd.DataFrame:
+    """Two groups whose general factor, of variance 1, differs by 0.4 in mean."""
+    rng = np.random.default_rng(5)
+    later = np.repeat([0, 1], 1000)
+    general = rng.normal(size=2000) + SHIFT * later
+    columns: dict[str, object] = {}
+    for factor in "abc":
+        values = 0.7 * general + 0.7 * rng.normal(size=2000)
+        columns |= {f"{factor}{j}": 0.8 * values + 0.6 * rng.normal(size=2000) for j in (1, 2, 3)}
+    return pd.DataFrame(columns).assign(group=np.where(later, "later", "first"))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_only_the_general_factor_differs_in_mean(answers: pd.DataFrame, ordered: bool) -> None:
+    items = answers.drop(columns="group")
+    if ordered:
+        items = items.apply(lambda column: pd.Series(np.digitize(column, [-1.2, -0.3, 0.4, 1.1])))
+    found = pm.invariance(items.assign(group=answers["group"]), MODEL, group="group", ordered=ordered, std_lv=True)
+    assert found.verdict == "supported"
+    # nine intercepts and three of first-order factors, of which one mean is left
+    assert found.tests.set_index("level").loc["intercepts" if ordered else "scalar", "df_diff"] == 8
+    means = found.latent_means.set_index(["intercepts", "factor"])
+    assert list(means.index) == [("equal", "g"), ("free", "a"), ("free", "b"), ("free", "c")]
+    row = means.iloc[0]
+    assert row["ci_lower"] < SHIFT < row["ci_upper"]
+    assert row["d"] == pytest.approx(row["est"])
+
+
+def test_the_difference_of_a_measured_factor_is_in_its_whole_standard_deviation(answers: pd.DataFrame) -> None:
+    found = pm.invariance(answers, MODEL, group="group", std_lv=True)
+    below = found.levels["metric"].parameters.query("group == 'first' and lhs == 'g' and rhs == 'a'")["est"].iloc[0]
+    row = found.latent_means.query("factor == 'a'").iloc[0]
+    assert row["d"] == pytest.approx(row["est"] / np.sqrt(1.0 + below**2))
+
+
+def test_occasions_of_a_higher_order_model(answers: pd.DataFrame) -> None:
+    first, later = (part.drop(columns="group").reset_index(drop=True) for _, part in answers.groupby("group"))
+    wide = first.add_suffix("_1").join(later.add_suffix("_2"))
+    found = pm.invariance(wide, MODEL, longitudinal=["_1", "_2"], std_lv=True)
+    assert found.verdict == "supported"
+    assert list(found.latent_means["factor"]) == ["g", "a", "b", "c"]
