@@ -268,7 +268,7 @@ def invariance(
         frame = frame_of(df, syntax.items, group=group, cluster=cluster, keep_missing=missing != "listwise")
         contexts = contexts_of_groups(syntax, frame.groups, chosen, thresholds_in(frame, chosen), std_lv=std_lv)
     else:
-        suffixes = tuple(str(suffix) for suffix in longitudinal)
+        suffixes = (longitudinal,) if isinstance(longitudinal, str) else tuple(str(suffix) for suffix in longitudinal)
         wide = repeated(syntax, suffixes)
         frame = frame_of(df, wide.items, group=None, cluster=cluster, keep_missing=missing != "listwise")
         chosen_wide = frozenset(item + suffix for item in chosen for suffix in suffixes)
