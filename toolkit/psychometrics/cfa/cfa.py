@@ -509,7 +509,7 @@ def ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozens
     named = [ordered] if isinstance(ordered, str) else list(ordered)
     strange = [item for item in named if item not in syntax.items]
     if strange:
-        raise unknown_variable(strange, syntax.items, option="ordered=")
+        raise unknown_variable(strange, syntax.items, option="ordered=", where="The model has no item")
     return frozenset(named)
 
 

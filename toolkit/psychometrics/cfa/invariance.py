@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.errors import Code, Problem
+from toolkit.errors import Problem
 from toolkit.psychometrics._options import confidence, conflict, one_of, within
 from toolkit.psychometrics._result import Result, provenance
 from toolkit.psychometrics._threads import on_one_thread
@@ -22,7 +22,7 @@ from toolkit.psychometrics.cfa.cfa import (
     samples_of,
 )
 from toolkit.psychometrics.cfa.fitting import Estimator
-from toolkit.psychometrics.cfa.invariance_ladder import Ladder, step_row
+from toolkit.psychometrics.cfa.invariance_ladder import Ladder, all_warnings, step_row
 from toolkit.psychometrics.cfa.invariance_levels import (
     CONTINUOUS_LEVELS,
     MEANS_LEVEL,
@@ -356,7 +356,7 @@ def _climbed(ladder: Ladder) -> InvarianceResult:
         n_dropped=first.n_dropped,
         method=f"measurement invariance over {'occasions' if contexts.longitudinal else 'groups'}, {first.method}; "
         f"steps: {tests[-1].method if tests else 'none'}",
-        warnings=_all_warnings(levels),
+        warnings=all_warnings(levels),
         provenance=provenance("invariance", ladder.options),
         _ladder=ladder,
     )
@@ -386,23 +386,6 @@ def _judged(ladder: Ladder, levels: Mapping[str, CfaResult], steps: pd.DataFrame
         if not row["holds"]:
             return "not_supported", f"Means should not be compared, because the {name} level does not hold ({rule})."
     return "supported", f"Means may be compared, because all levels up to {ladder.means_level} hold ({rule})."
-
-
-def _all_warnings(levels: Mapping[str, CfaResult]) -> tuple[Problem, ...]:
-    found: dict[str, Problem] = {}
-    for name, result in levels.items():
-        for problem in result.warnings:
-            named = problem.code in {Code.STA_NOT_CONVERGED, Code.STA_INADMISSIBLE}
-            told = Problem(
-                code=problem.code,
-                what=f"{name} model: {problem.what}" if named else problem.what,
-                fix=problem.fix,
-                item=problem.item,
-                got=problem.got,
-                allowed=problem.allowed,
-            )
-            found[str(told)] = told
-    return tuple(found.values())
 
 
 def _kind(fit: Mapping[str, float], name: str) -> str:

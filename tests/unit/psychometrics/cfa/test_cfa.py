@@ -404,3 +404,10 @@ def test_one_ending_is_no_list_of_occasions() -> None:
     with pytest.raises(StatisticsError, match=r"Give longitudinal= endings") as caught:
         pm.invariance(pd.DataFrame({"a_w1": [1.0]}), "f =~ a + b + c", longitudinal="_w1")
     assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
+
+
+def test_an_ordered_item_that_the_model_lacks_is_not_missed_in_the_data() -> None:
+    answers = pd.DataFrame(np.ones((3, 4)), columns=list("abcd"))
+    with pytest.raises(StatisticsError, match="The model has no item of this name, which ordered= asks for") as caught:
+        pm.cfa(answers, "f =~ a + b + c", ordered=["d"])
+    assert caught.value.codes == (Code.STA_UNKNOWN_VARIABLE,)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from toolkit import psychometrics as pm
+from toolkit.errors import Code
 
 MODEL = "a =~ a1 + a2 + a3\nb =~ b1 + b2 + b3\nc =~ c1 + c2 + c3\ng =~ a + b + c"
 SHIFT = 0.4
@@ -54,3 +55,19 @@ def test_occasions_of_a_higher_order_model(answers: pd.DataFrame) -> None:
     found = pm.invariance(wide, MODEL, longitudinal=["_1", "_2"], std_lv=True)
     assert found.verdict == "supported"
     assert list(found.latent_means["factor"]) == ["g", "a", "b", "c"]
+
+
+def test_freeing_parameters_does_not_excuse_a_model_that_does_not_fit(answers: pd.DataFrame) -> None:
+    one = "f =~ a1 + a2 + a3 + b1 + b2 + b3 + c1 + c2 + c3"
+    found = pm.invariance(answers, one, group="group")
+    assert found.verdict == "not_supported"
+    assert "does not fit without any equality" in found.partial().reason
+
+
+def test_an_inadmissible_level_is_told_by_the_search_too() -> None:
+    rng = np.random.default_rng(3)
+    heywood = rng.multivariate_normal(np.zeros(3), [[1, 0.85, 0.75], [0.85, 1, 0.4], [0.75, 0.4, 1]], 400)
+    items = pd.DataFrame(heywood, columns=list("abc")).assign(group=["x", "y"] * 200)
+    partial = pm.invariance(items, "f =~ a + b + c", group="group").partial()
+    assert "the configural model has an inadmissible solution" in partial.reason
+    assert Code.STA_INADMISSIBLE in [problem.code for problem in partial.warnings]
