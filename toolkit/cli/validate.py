@@ -95,6 +95,17 @@ def validate(
     """Write a validation report: report.html, results.json and tables as CSV."""
     renamed = renamed_columns(rename or [])
     recoded = recoded_codes(missing_codes or [])
+    if no_confirm:
+        _refuse_without_model(
+            {
+                "--model": model,
+                "--model-file": model_file,
+                "--estimator": estimator,
+                "--invariance-by": invariance_by,
+                "--split": split,
+                "--dynamic-cutoffs": dynamic_cutoffs,
+            }
+        )
     plan = ValidationPlan(
         n_factors=factors,
         method=method,
@@ -275,6 +286,16 @@ def _tell(
     console.print(f"Report:  {written[0]}", soft_wrap=True)
     console.print(f"Numbers: {written[1]}", soft_wrap=True)
     console.print(f"Tables:  {written[2].parent} ({len(written) - 2} CSV files)", soft_wrap=True)
+
+
+def _refuse_without_model(options: Mapping[str, object]) -> None:
+    """Refuse options of the confirmatory model where none is fitted."""
+    useless = [name for name, value in options.items() if value]
+    if useless:
+        message = (
+            f"no confirmatory model is fitted, so that {', '.join(useless)} would do nothing; leave one of them out"
+        )
+        raise typer.BadParameter(message, param_hint="--no-confirm")
 
 
 def _model_text(path: Path, model: str | None) -> str:

@@ -298,3 +298,22 @@ def test_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     assert done.exit_code == 6
     assert "STO_FOLDER_NOT_OURS" in done.stderr
     assert "current folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--model", "bifactor"),
+        ("--estimator", "ML"),
+        ("--invariance-by", "language"),
+        ("--split",),
+        ("--dynamic-cutoffs",),
+    ],
+)
+def test_options_of_a_model_that_is_not_fitted(tmp_path: Path, options: tuple[str, ...]) -> None:
+    file, out = tmp_path / "answers.csv", tmp_path / "out"
+    file.write_text(text(rows()), encoding="utf-8")
+    done = eot(file, out, "--no-confirm", *options)
+    assert done.exit_code == 2
+    assert f"{options[0]} would do nothing" in done.stderr
+    assert not out.exists()

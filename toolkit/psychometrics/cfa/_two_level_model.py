@@ -32,7 +32,7 @@ from toolkit.psychometrics.cfa._two_level import (
     log_likelihood,
     log_likelihood_gradient,
 )
-from toolkit.psychometrics.cfa.model import Model, ModelDefaults, specify
+from toolkit.psychometrics.cfa.model import Model, ModelDefaults, specify, with_fixed_labels
 from toolkit.psychometrics.cfa.moments import GroupSample
 from toolkit.psychometrics.cfa.syntax import ModelSyntax
 
@@ -108,7 +108,7 @@ def two_level_model(within: ModelSyntax, between: ModelSyntax, *, std_lv: bool =
     upper = specify(between, ModelDefaults(n_thresholds={}, std_lv=std_lv, mean_structure=True))
     use = compiled(
         Model(
-            parameters=(*lower.parameters, *(replace(row, group=1) for row in upper.parameters)),
+            parameters=with_fixed_labels((*lower.parameters, *(replace(row, group=1) for row in upper.parameters))),
             items=within.items,
             factors=tuple(dict.fromkeys((*within.factors, *between.factors))),
             ordered=frozenset(),

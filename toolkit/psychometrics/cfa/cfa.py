@@ -154,9 +154,11 @@ class CfaResult(Result):
         Raises
         ------
         StatisticsError
-            STA_NOT_NESTED (as many degrees of freedom, other persons, items or estimator; or moments that the less
-            restricted model cannot reach).
+            STA_NOT_NESTED (as many degrees of freedom, other persons, items or estimator, means in one model only; or
+            moments that the less restricted model cannot reach), STA_OPTION_CONFLICT (``other`` is no such result).
         """
+        if not isinstance(other, CfaResult):
+            raise conflict(type(other).__name__, why="compare() takes another result.", fix="Give a result of cfa().")
         return nested_test(self._fitted, other._fitted, n_dropped=self.n_dropped)
 
     @on_one_thread
@@ -509,7 +511,7 @@ def ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozens
     named = [ordered] if isinstance(ordered, str) else list(ordered)
     strange = [item for item in named if item not in syntax.items]
     if strange:
-        raise unknown_variable(strange, syntax.items, option="ordered=")
+        raise unknown_variable(strange, syntax.items, option="ordered=", where="The model has no item")
     return frozenset(named)
 
 

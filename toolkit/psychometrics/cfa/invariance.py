@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from toolkit.errors import Code, Problem
+from toolkit.errors import Problem
 from toolkit.psychometrics._options import confidence, conflict, one_of, within
 from toolkit.psychometrics._result import Result, provenance
 from toolkit.psychometrics._threads import on_one_thread
@@ -22,7 +22,7 @@ from toolkit.psychometrics.cfa.cfa import (
     samples_of,
 )
 from toolkit.psychometrics.cfa.fitting import Estimator
-from toolkit.psychometrics.cfa.invariance_ladder import Ladder, step_row
+from toolkit.psychometrics.cfa.invariance_ladder import Ladder, all_warnings, step_row
 from toolkit.psychometrics.cfa.invariance_levels import (
     CONTINUOUS_LEVELS,
     MEANS_LEVEL,
@@ -219,6 +219,9 @@ def invariance(
     :meth:`.CfaResult.compare` does. Chen's limits were found for continuous items; with ordered ones they are a
     convention.
 
+    Where factors are measured by factors, the scalar (intercepts) level has their intercepts at 0 in every group, and
+    only the factors above them differ in mean.
+
     The verdict asks for a configural model that fits and for every step up to scalar (intercepts) to hold.
 
     Validated against lavaan 0.7-2 with semTools 0.5.6 ``measEq.syntax`` on bfi, and 0.6.14 on HolzingerSwineford1939
@@ -265,7 +268,7 @@ def invariance(
         frame = frame_of(df, syntax.items, group=group, cluster=cluster, keep_missing=missing != "listwise")
         contexts = contexts_of_groups(syntax, frame.groups, chosen, thresholds_in(frame, chosen), std_lv=std_lv)
     else:
-        suffixes = tuple(str(suffix) for suffix in longitudinal)
+        suffixes = (longitudinal,) if isinstance(longitudinal, str) else tuple(str(suffix) for suffix in longitudinal)
         wide = repeated(syntax, suffixes)
         frame = frame_of(df, wide.items, group=None, cluster=cluster, keep_missing=missing != "listwise")
         chosen_wide = frozenset(item + suffix for item in chosen for suffix in suffixes)
@@ -353,7 +356,7 @@ def _climbed(ladder: Ladder) -> InvarianceResult:
         n_dropped=first.n_dropped,
         method=f"measurement invariance over {'occasions' if contexts.longitudinal else 'groups'}, {first.method}; "
         f"steps: {tests[-1].method if tests else 'none'}",
-        warnings=_all_warnings(levels),
+        warnings=all_warnings(levels),
         provenance=provenance("invariance", ladder.options),
         _ladder=ladder,
     )
@@ -383,23 +386,6 @@ def _judged(ladder: Ladder, levels: Mapping[str, CfaResult], steps: pd.DataFrame
         if not row["holds"]:
             return "not_supported", f"Means should not be compared, because the {name} level does not hold ({rule})."
     return "supported", f"Means may be compared, because all levels up to {ladder.means_level} hold ({rule})."
-
-
-def _all_warnings(levels: Mapping[str, CfaResult]) -> tuple[Problem, ...]:
-    found: dict[str, Problem] = {}
-    for name, result in levels.items():
-        for problem in result.warnings:
-            named = problem.code in {Code.STA_NOT_CONVERGED, Code.STA_INADMISSIBLE}
-            told = Problem(
-                code=problem.code,
-                what=f"{name} model: {problem.what}" if named else problem.what,
-                fix=problem.fix,
-                item=problem.item,
-                got=problem.got,
-                allowed=problem.allowed,
-            )
-            found[str(told)] = told
-    return tuple(found.values())
 
 
 def _kind(fit: Mapping[str, float], name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from toolkit.errors import Code, Problem
 from toolkit.psychometrics.cfa.cfa import CfaResult, cfa_of
 from toolkit.psychometrics.cfa.fitting import Estimator
 from toolkit.psychometrics.cfa.invariance_levels import Contexts, Freed, at_level
@@ -52,3 +53,21 @@ def step_row(name: str, below: str, test: NestedTestResult, held: bool | None) -
         "d_srmr": test.d_srmr,
         "holds": held,
     }
+
+
+def all_warnings(levels: Mapping[str, CfaResult]) -> tuple[Problem, ...]:
+    """Return the warnings of all levels, each once."""
+    found: dict[str, Problem] = {}
+    for name, result in levels.items():
+        for problem in result.warnings:
+            named = problem.code in {Code.STA_NOT_CONVERGED, Code.STA_INADMISSIBLE}
+            told = Problem(
+                code=problem.code,
+                what=f"{name} model: {problem.what}" if named else problem.what,
+                fix=problem.fix,
+                item=problem.item,
+                got=problem.got,
+                allowed=problem.allowed,
+            )
+            found[str(told)] = told
+    return tuple(found.values())

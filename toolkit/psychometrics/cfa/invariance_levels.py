@@ -157,7 +157,8 @@ def at_level(contexts: Contexts, equal: frozenset[str], freed: Freed = frozenset
     Continuous items: equal loadings free the later contexts' factor variances where variance 1 gave the scale; equal
     intercepts free their factor means. Ordered items follow Wu and Estabrook (2016) in the theta parameterisation:
     equal thresholds free the later contexts' intercepts and, with two thresholds or more, residual variances; equal
-    intercepts fix the former at 0 again and free the factor means.
+    intercepts fix the former at 0 again and free the factor means. Factors that other factors measure have their
+    intercepts at 0 in every context, so that only the factors above them differ in mean.
 
     References
     ----------
@@ -178,6 +179,11 @@ def thresholds_of(model: Model) -> dict[str, int]:
         if row.op == "|" and row.group == 0:
             counts[row.lhs] = counts.get(row.lhs, 0) + 1
     return counts
+
+
+def measured_factors(model: Model) -> frozenset[str]:
+    """Return the factors that other factors are measured by."""
+    return frozenset(row.rhs for row in model.parameters if row.op == "=~" and row.rhs in model.factors)
 
 
 def kind_of(model: Model, row: Parameter) -> str:
@@ -234,6 +240,6 @@ def _loosened(
             return replace(row, free=True, value=1.0)
     if kind == "variances" and contexts.std_lv and "loadings" in equal:
         return replace(row, free=True, value=1.0)
-    if kind == "means" and "intercepts" in equal:
+    if kind == "means" and "intercepts" in equal and row.lhs not in measured_factors(contexts.model):
         return replace(row, free=True, value=0.0)
     return row

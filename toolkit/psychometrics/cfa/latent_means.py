@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.psychometrics._numerics import Array, Counts
-from toolkit.psychometrics.cfa._matrices import Values, complex_slopes, row_values
+from toolkit.psychometrics.cfa._matrices import Values, complex_slopes, implied, row_values
 from toolkit.psychometrics.cfa.fitting import FittedModel
-from toolkit.psychometrics.cfa.invariance_levels import Contexts
+from toolkit.psychometrics.cfa.invariance_levels import Contexts, measured_factors
 
 COLUMNS = ("factor", "context", "intercepts", "est", "se", "z", "p", "ci_lower", "ci_upper", "d", "lowest", "highest")
 
@@ -19,18 +19,20 @@ COLUMNS = ("factor", "context", "intercepts", "est", "se", "z", "p", "ci_lower",
 def constrained_means(fit: FittedModel, contexts: Contexts, level: float, *, name: str = "equal") -> pd.DataFrame:
     """Return the factor means of later contexts, the reference's being 0.
 
-    ``d`` is the mean over the standard deviation that the factor has in the reference.
+    ``d`` is the mean over the standard deviation that the factor has in the reference. Factors that other factors
+    measure have no mean of their own and are left out.
     """
     model = fit.compiled.model
+    factors = frozenset(model.factors) - measured_factors(model)
     wanted = [
         (number, place)
         for number, row in enumerate(model.parameters)
-        if row.op == "~1" and row.lhs in model.factors and (place := contexts.place(row)) and place[0] > 0
+        if row.op == "~1" and row.lhs in factors and (place := contexts.place(row)) and place[0] > 0
     ]
     if not wanted:
         return pd.DataFrame(columns=list(COLUMNS))
     rows = np.array([number for number, _ in wanted])
-    spread = np.sqrt(row_values(fit.compiled, fit.x)[_reference_variances(contexts, [place[1] for _, place in wanted])])
+    spread = _reference_spread(fit, contexts, [place[1] for _, place in wanted])
 
     def means(x: Values) -> Values:
         values: Values = row_values(fit.compiled, x)[rows]
@@ -77,7 +79,7 @@ def free_means(fit: FittedModel, contexts: Contexts, level: float) -> pd.DataFra
 
     if not sets:
         return pd.DataFrame(columns=list(COLUMNS))
-    spread = np.sqrt(row_values(fit.compiled, fit.x)[_reference_variances(contexts, [name for name, _ in groups])])
+    spread = _reference_spread(fit, contexts, [name for name, _ in groups])
     each = differences(fit.x)
     table = _table(fit, means, groups, "free", level)
     return table.assign(
@@ -87,9 +89,12 @@ def free_means(fit: FittedModel, contexts: Contexts, level: float) -> pd.DataFra
     )[list(COLUMNS)]
 
 
-def _reference_variances(contexts: Contexts, factors: Sequence[str]) -> Counts:
-    where = {contexts.place(row): number for number, row in enumerate(contexts.model.parameters)}
-    return np.array([where[(0, factor, "~~", factor)] for factor in factors], dtype=np.int64)
+def _reference_spread(fit: FittedModel, contexts: Contexts, factors: Sequence[str]) -> Array:
+    """Return the factors' standard deviations in the reference."""
+    suffix = contexts.labels[0] if contexts.longitudinal else ""
+    variances = np.real(np.diag(implied(fit.compiled.groups[0], fit.x).V))
+    names = contexts.model.factors
+    return np.asarray(np.sqrt([variances[names.index(factor + suffix)] for factor in factors]))
 
 
 def _table(

@@ -165,6 +165,8 @@ def local_dependence(
     """
     for name, limit in (("lower", lower), ("upper", upper), ("alpha", alpha)):
         within(limit, name=name, low=0.0, high=1.0, open_ends=True)
+    if not isinstance(result, CfaResult):
+        raise _without(type(result).__name__, "Residuals are those of a fitted model.")
     fit = result._fitted
     if fit.model.df == 0:
         raise _without("a model with 0 degrees of freedom", "Such a model leaves no residuals.")

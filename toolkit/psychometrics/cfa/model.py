@@ -167,7 +167,7 @@ class _Specification:
         for group in range(self.defaults.n_groups):
             self._said_besides(group)
         return Model(
-            parameters=tuple(self._held_equal(self.rows.values())),
+            parameters=with_fixed_labels(self._held_equal(self.rows.values())),
             items=self.syntax.items,
             factors=self.syntax.factors,
             ordered=self.defaults.ordered,
@@ -313,6 +313,35 @@ class _Specification:
         if row.op == "~~":
             return "factor_variances" if row.lhs == row.rhs else "factor_covariances"
         return None
+
+
+def with_fixed_labels(rows: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """Fix every parameter whose label is fixed elsewhere, to the value there.
+
+    Raises
+    ------
+    StatisticsError
+        STA_MODEL_SYNTAX (a label with two fixed values).
+    """
+    rows = tuple(rows)
+    values: dict[str, float] = {}
+    for row in rows:
+        if not row.label or row.free:
+            continue
+        value = row.value or 0.0
+        if values.setdefault(row.label, value) != value:
+            raise StatisticsError(
+                Problem(
+                    code=Code.STA_MODEL_SYNTAX,
+                    what=f"Parameters with the label {row.label!r} are equal, but are fixed to different values.",
+                    got=f"{values[row.label]:g} and, for {row.name}, {value:g}",
+                    fix="Give them different labels, or one value. The first loading of a factor is fixed to 1 unless "
+                    "std_lv=True or NA* frees it.",
+                )
+            )
+    return tuple(
+        replace(row, free=False, value=values[row.label]) if row.free and row.label in values else row for row in rows
+    )
 
 
 def _canonical(statement: Statement) -> tuple[str, str, str]:

@@ -114,8 +114,10 @@ def column_of(df: pd.DataFrame, given: str | Sequence[object] | pd.Series | None
     return beside(df, pd.Series(given) if not isinstance(given, pd.Series) else given, option=option)
 
 
-def unknown_variable(names: Sequence[str], columns: Sequence[object], *, option: str) -> StatisticsError:
-    """Return the error that the data lack a variable, with the names that look alike."""
+def unknown_variable(
+    names: Sequence[str], columns: Sequence[object], *, option: str, where: str = "The data have no column"
+) -> StatisticsError:
+    """Return the error that the data, or the model, lack a variable, with the names that look alike."""
     import difflib
 
     known = [str(column) for column in columns]
@@ -124,10 +126,11 @@ def unknown_variable(names: Sequence[str], columns: Sequence[object], *, option:
         [
             Problem(
                 code=Code.STA_UNKNOWN_VARIABLE,
-                what=f"The data have no column of this name, which {option} asks for.",
+                what=f"{where} of this name, which {option} asks for.",
                 item=name,
                 allowed=", ".join(alike[name] or known[:30]),
-                fix="Correct the name, or add the column to the data.",
+                fix="Correct the name, or add it to the "
+                f"{'data as a column' if where.startswith('The data') else 'model as an item'}.",
             )
             for name in names
         ]

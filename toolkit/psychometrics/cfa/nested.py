@@ -184,7 +184,11 @@ def _refuse_strangers(H0: Nestable, H1: Nestable) -> None:
     if H0.model.df == H1.model.df:
         why = "Both models have the same degrees of freedom."
     elif H0.estimator != H1.estimator or H0.compiled.model.items != H1.compiled.model.items:
-        why = "The models differ in their items or their estimator."
+        why = "The models differ in their items, in the items' order, or in their estimator."
+    elif H0.compiled.model.mean_structure != H1.compiled.model.mean_structure:
+        why = "One of the models has means, the other has none: mean_structure=True, or missing='fiml' in one of them."
+    elif H0.compiled.model.ordered != H1.compiled.model.ordered:
+        why = "The models differ in which items are ordered."
     elif [sample.n for sample in H0.samples] != [sample.n for sample in H1.samples] or not all(
         np.allclose(a.S, b.S) for a, b in zip(H0.samples, H1.samples, strict=True)
     ):

@@ -15,8 +15,9 @@ from toolkit.errors import Problem
 from toolkit.psychometrics._result import Result, provenance
 from toolkit.psychometrics._threads import on_one_thread
 from toolkit.psychometrics.cfa.cfa import CfaResult
-from toolkit.psychometrics.cfa.invariance_ladder import Ladder, step_row
+from toolkit.psychometrics.cfa.invariance_ladder import Ladder, all_warnings, step_row
 from toolkit.psychometrics.cfa.invariance_levels import Freed, kind_of
+from toolkit.psychometrics.cfa.invariance_rules import fits_well
 from toolkit.psychometrics.cfa.latent_means import constrained_means
 from toolkit.psychometrics.cfa.model import Parameter
 from toolkit.psychometrics.cfa.modification import score_tests
@@ -119,25 +120,41 @@ def partial_invariance(
         levels=kept,
         latent_means=pd.concat(means, ignore_index=True),
         reached=reached,
-        reason=_reason(names, stuck, len(found)),
+        reason=_doubt(kept) or _reason(names, stuck, len(found)),
         n_freed=len(found),
         n_persons=last.n_persons,
         n_items=last.n_items,
         n_dropped=last.n_dropped,
         method=f"partial invariance by forward search with score tests, Bonferroni at {alpha:g}, at most "
         f"{most_freed:.0%} of a factor's items in one context",
-        warnings=last.warnings,
+        warnings=all_warnings(kept),
         provenance=provenance(
             "partial_invariance", {**ladder.options, "alpha_search": alpha, "most_freed": most_freed}
         ),
     )
 
 
+def _doubt(levels: Mapping[str, CfaResult]) -> str:
+    """Return why no freed parameter helps: a level without a usable solution, or a model that fits nowhere."""
+    for name, result in levels.items():
+        if not (result.converged and result.admissible):
+            why = "has an inadmissible solution" if result.converged else "did not converge"
+            return f"Whether means may be compared cannot be said, because the {name} model {why}."
+    if not fits_well(dict(next(iter(levels.values())).fit)):
+        return "Means should not be compared, whatever is freed, because the model does not fit without any equality."
+    return ""
+
+
 def _reason(names: list[str], stuck: str, n_freed: int) -> str:
+    if stuck and n_freed == 0:
+        return (
+            f"Means should not be compared, because the {stuck} level does not hold, and the search found no parameter "
+            "that it may free."
+        )
     if stuck:
         return (
             f"Means should not be compared, because the {stuck} level does not hold even with {n_freed} "
-            f"parameter{'' if n_freed == 1 else 's'} freed, and no more may be."
+            f"parameter{'' if n_freed == 1 else 's'} freed, and the search found no more that it may free."
         )
     if n_freed == 0:
         return f"Nothing had to be freed up to the {names[-1]} level."

@@ -379,3 +379,35 @@ def test_clusters_under_ml_have_the_standard_errors_of_mlr(four: pd.DataFrame) -
     np.testing.assert_array_equal(one.parameters["se"], two.parameters["se"])
     assert one.n_clusters == 40
     assert "40 clusters" in one.method
+
+
+def test_what_cannot_be_compared_is_refused_with_a_code() -> None:
+    answers = pm.simulate_ordinal([0.8, 0.7, 0.7, 0.6], thresholds=[-1, 0, 1], n_persons=200, rng=1)
+    answers.columns = pd.Index(list("abcd"))
+    looser = pm.cfa(answers, "f =~ a + b + c + d")
+    tighter = "f =~ a + e*b + e*c + d"
+    assert looser.compare(pm.cfa(answers, tighter)).df_diff == 1
+    with pytest.raises(StatisticsError, match="has means, the other has none") as caught:
+        looser.compare(pm.cfa(answers, tighter, missing="fiml"))
+    assert caught.value.codes == (Code.STA_NOT_NESTED,)
+    with pytest.raises(StatisticsError, match="the items' order"):
+        looser.compare(pm.cfa(answers, "f =~ a + e*c + e*b + d"))
+    with pytest.raises(StatisticsError, match="Give a result of cfa") as caught:
+        looser.compare(3)  # type: ignore[arg-type]
+    assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
+    with pytest.raises(StatisticsError, match="those of a fitted model") as caught:
+        pm.local_dependence(answers)  # type: ignore[arg-type]
+    assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
+
+
+def test_one_ending_is_no_list_of_occasions() -> None:
+    with pytest.raises(StatisticsError, match=r"Give longitudinal= endings") as caught:
+        pm.invariance(pd.DataFrame({"a_w1": [1.0]}), "f =~ a + b + c", longitudinal="_w1")
+    assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
+
+
+def test_an_ordered_item_that_the_model_lacks_is_not_missed_in_the_data() -> None:
+    answers = pd.DataFrame(np.ones((3, 4)), columns=list("abcd"))
+    with pytest.raises(StatisticsError, match="The model has no item of this name, which ordered= asks for") as caught:
+        pm.cfa(answers, "f =~ a + b + c", ordered=["d"])
+    assert caught.value.codes == (Code.STA_UNKNOWN_VARIABLE,)

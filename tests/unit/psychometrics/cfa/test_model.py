@@ -139,8 +139,21 @@ def test_one_label_is_one_parameter() -> None:
 
 
 def test_a_label_that_is_fixed_somewhere_is_fixed_everywhere() -> None:
-    use = compiled(model("f =~ a*x1 + a*x2 + x3"))
-    assert "a" not in use.names
+    found = model("f =~ a*x1 + a*x2 + start(0.8)*a*x3 + x4")
+    assert "a" not in compiled(found).names
+    assert {name: value for name, value in fixed(found).items() if name.startswith("f=~")} == {
+        "f=~x1": 1.0,
+        "f=~x2": 1.0,
+        "f=~x3": 1.0,
+    }
+    (Lambda,) = (group.fixed["Lambda"] for group in compiled(found).groups)
+    assert Lambda.ravel().tolist() == [1.0, 1.0, 1.0, 0.0]
+
+
+def test_a_label_with_two_fixed_values_is_refused() -> None:
+    with pytest.raises(StatisticsError, match="fixed to different values") as caught:
+        model("f =~ a*x1 + x2 + 0.5*a*x3 + x4")
+    assert caught.value.codes == (Code.STA_MODEL_SYNTAX,)
 
 
 def test_labels_for_each_group() -> None:
