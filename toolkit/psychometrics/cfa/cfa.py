@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
+from toolkit.psychometrics._clusters import few_clusters
 from toolkit.psychometrics._inputs import too_few
 from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import confidence, conflict, one_of
@@ -381,7 +382,7 @@ def cfa(
     Warns
     -----
     STA_NOT_CONVERGED, STA_INADMISSIBLE (Heywood variances and impossible covariance matrices),
-    STA_NOT_POSITIVE_DEFINITE, STA_EMPTY_CELL
+    STA_NOT_POSITIVE_DEFINITE, STA_EMPTY_CELL, STA_FEW_CLUSTERS
         In ``warnings``.
 
     Notes
@@ -425,9 +426,7 @@ def cfa(
     confidence(level)
     one_of(missing, CfaMissing, name="missing")
     one_of(parameterization, Parameterization, name="parameterization")
-    group_equal = (group_equal,) if isinstance(group_equal, str) else tuple(group_equal)
-    for name in group_equal:
-        one_of(name, Equal, name="group_equal")
+    equal = _equal_over_groups(group_equal, grouped=group is not None)
     chosen = ordered_items(syntax, ordered)
     estimator = estimator or ("WLSMV" if chosen else "ML")
     one_of(estimator, Estimator, name="estimator")
@@ -444,14 +443,14 @@ def cfa(
         std_lv=std_lv,
         mean_structure=needed if mean_structure is None else mean_structure or bool(chosen) or missing == "fiml",
         parameterization=parameterization,
-        equal=frozenset(group_equal),
+        equal=frozenset(equal),
     )
     options = {
         "model": syntax.text,
         "estimator": estimator,
         "ordered": sorted(chosen),
         "group": group if isinstance(group, str) else None,
-        "group_equal": list(group_equal),
+        "group_equal": list(equal),
         "missing": missing,
         "std_lv": std_lv,
         "mean_structure": defaults.mean_structure,
@@ -497,7 +496,7 @@ def cfa_of(
         n_items=len(model.items),
         n_dropped=frame.n_dropped,
         method=_method(fit, options),
-        warnings=(*_warnings(fit, improper), *_warnings_of(samples)),
+        warnings=(*_warnings(fit, improper), *_few_clusters(frame), *_warnings_of(samples)),
         provenance=provenance("cfa", options),
         _fitted=fit,
         _frame=frame,
@@ -513,6 +512,18 @@ def ordered_items(syntax: ModelSyntax, ordered: bool | Sequence[str]) -> frozens
     if strange:
         raise unknown_variable(strange, syntax.items, option="ordered=", where="The model has no item")
     return frozenset(named)
+
+
+def _equal_over_groups(given: Equal | Sequence[Equal], *, grouped: bool) -> tuple[Equal, ...]:
+    """Return what is equal over groups, or refuse what is not known, and equality without groups."""
+    equal: tuple[Equal, ...] = (given,) if isinstance(given, str) else tuple(given)
+    for name in equal:
+        one_of(name, Equal, name="group_equal")
+    if equal and not grouped:
+        raise conflict(
+            "group_equal=... without group=", why="One group has nothing to be equal to.", fix="Give group=."
+        )
+    return equal
 
 
 def refuse_conflicts(estimator: Estimator, ordered: frozenset[str], missing: CfaMissing, clustered: bool) -> None:
@@ -636,6 +647,10 @@ def _warnings(fit: FittedModel, improper: tuple[str, ...]) -> list[Problem]:
             )
         )
     return found
+
+
+def _few_clusters(frame: Frame) -> list[Problem]:
+    return few_clusters(frame.n_clusters) if frame.n_clusters else []
 
 
 def _warnings_of(samples: Sequence[GroupSample]) -> list[Problem]:

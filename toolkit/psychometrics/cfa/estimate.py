@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -68,16 +68,21 @@ def fitted(problem: Discrepancy, samples: Sequence[GroupSample], *, keep_failed:
         start = minimum(NormalDiscrepancy(problem.compiled, samples), start, unit).x
     best = minimum(problem, start, unit)
     tried = 1
+    if not best.converged and not keep_failed and np.isfinite(best.value) and _idle_parameters(problem, start, unit):
+        # Where the information is singular already at the start, other starts do not help.
+        refuse_unidentified(problem, best, start, unit)
     if not best.converged:
         random = np.random.default_rng(20_240_501)
-        found = [best]
+        found = [(best, start)]
         for tried in range(2, _STARTS + 1):
             spread = 0.05 if tried % 2 else 0.2
-            moved = start * random.uniform(0.5, 1.5, start.size) + unit * random.normal(0.0, spread, start.size)
-            found.append(minimum(problem, moved, unit))
-        best = min(found, key=lambda one: (not one.converged, one.value))
+            moved = found[0][1] * random.uniform(0.5, 1.5, start.size) + unit * random.normal(0.0, spread, start.size)
+            found.append((minimum(problem, moved, unit), moved))
+        best, start = min(found, key=lambda one: (not one[0].converged, one[0].value))
     if not np.isfinite(best.value):
         raise StatisticsError(_impossible())
+    if keep_failed and _idle_parameters(problem, best.x, unit) and not _idle_parameters(problem, start, unit):
+        best = replace(best, converged=False)
     if best.converged or not keep_failed:
         refuse_unidentified(problem, best, start, unit)
     return Solution(

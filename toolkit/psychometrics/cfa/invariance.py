@@ -81,7 +81,7 @@ class InvarianceResult(Result):
         Model, options and versions.
     """
 
-    levels: Mapping[str, CfaResult]
+    levels: Mapping[str, CfaResult] = field(repr=False)
     tests: pd.DataFrame
     latent_means: pd.DataFrame
     verdict: Verdict

@@ -12,6 +12,7 @@ from scipy import linalg
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._numerics import Array, inverse
 from toolkit.psychometrics._result import Result, provenance, undefined
+from toolkit.psychometrics._threads import on_one_thread
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     covariance_slopes,
@@ -106,6 +107,7 @@ class NestedTestResult(Result):
     provenance: Mapping[str, Any]
 
 
+@on_one_thread
 def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> NestedTestResult:
     """Test the restrictions of the model with more degrees of freedom against the other.
 
@@ -265,7 +267,7 @@ def _matched(H0: Nestable, H1: Nestable, scale: Array) -> Array | None:
         left = (wanted - _stacked_moments(H1, x)) / scale
         D = _stacked_slopes(H1, x) / scale[:, None]
         length_of = _lengths(D)
-        step = np.linalg.lstsq(D / length_of, left, rcond=1e-10)[0] / length_of
+        step = linalg.lstsq(D / length_of, left, cond=1e-10, lapack_driver="gelsy", check_finite=False)[0] / length_of
         length = 1.0
         while length > 1e-6:
             moved = x + length * step

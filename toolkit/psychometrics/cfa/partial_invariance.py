@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -57,7 +57,7 @@ class PartialInvarianceResult(Result):
 
     freed: pd.DataFrame
     tests: pd.DataFrame
-    levels: Mapping[str, CfaResult]
+    levels: Mapping[str, CfaResult] = field(repr=False)
     latent_means: pd.DataFrame
     reached: bool
     reason: str

@@ -411,3 +411,28 @@ def test_an_ordered_item_that_the_model_lacks_is_not_missed_in_the_data() -> Non
     with pytest.raises(StatisticsError, match="The model has no item of this name, which ordered= asks for") as caught:
         pm.cfa(answers, "f =~ a + b + c", ordered=["d"])
     assert caught.value.codes == (Code.STA_UNKNOWN_VARIABLE,)
+
+
+def test_few_clusters_are_warned_of_and_equality_needs_groups() -> None:
+    answers = pm.simulate_ordinal([0.8, 0.7, 0.7, 0.6], thresholds=[-1, 0, 1], n_persons=300, rng=1)
+    model = "f =~ item1 + item2 + item3 + item4"
+    codes = {
+        n: [
+            problem.code
+            for problem in pm.cfa(answers.assign(u=[k % n for k in range(300)]), model, cluster="u").warnings
+        ]
+        for n in (4, 30)
+    }
+    assert codes == {4: [Code.STA_FEW_CLUSTERS], 30: []}
+    with pytest.raises(StatisticsError) as caught:
+        pm.cfa(answers, model, group_equal=("loadings",))
+    assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
+
+
+def test_the_nested_test_of_many_ordered_items_does_not_depend_on_the_order_of_models() -> None:
+    answers = pm.simulate_ordinal([0.8, 0.7, 0.7, 0.6, 0.7], thresholds=[-1, 0, 1], n_persons=400, rng=2)
+    free = pm.cfa(answers, "f =~ item1 + item2 + item3 + item4 + item5", ordered=True)
+    equal = pm.cfa(answers, "f =~ item1 + a*item2 + a*item3 + item4 + item5", ordered=True)
+    one, other = equal.compare(free), free.compare(equal)
+    assert one.chisq_diff == pytest.approx(other.chisq_diff, rel=1e-9)
+    assert (one.df_diff, one.restricted_first, other.restricted_first) == (1, True, False)
