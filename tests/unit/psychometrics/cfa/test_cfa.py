@@ -385,6 +385,7 @@ def test_what_cannot_be_compared_is_refused_with_a_code() -> None:
     answers = pm.simulate_ordinal([0.8, 0.7, 0.7, 0.6], thresholds=[-1, 0, 1], n_persons=200, rng=1)
     answers.columns = pd.Index(list("abcd"))
     looser = pm.cfa(answers, "f =~ a + b + c + d")
+    no_result: Any = 3
     tighter = "f =~ a + e*b + e*c + d"
     assert looser.compare(pm.cfa(answers, tighter)).df_diff == 1
     with pytest.raises(StatisticsError, match="has means, the other has none") as caught:
@@ -393,10 +394,10 @@ def test_what_cannot_be_compared_is_refused_with_a_code() -> None:
     with pytest.raises(StatisticsError, match="the items' order"):
         looser.compare(pm.cfa(answers, "f =~ a + e*c + e*b + d"))
     with pytest.raises(StatisticsError, match="Give a result of cfa") as caught:
-        looser.compare(3)  # type: ignore[arg-type]
+        looser.compare(no_result)
     assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
     with pytest.raises(StatisticsError, match="those of a fitted model") as caught:
-        pm.local_dependence(answers)  # type: ignore[arg-type]
+        pm.local_dependence(no_result)
     assert caught.value.codes == (Code.STA_OPTION_CONFLICT,)
 
 
