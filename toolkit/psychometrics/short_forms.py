@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 from types import MappingProxyType
@@ -57,8 +57,8 @@ class ShortFormResult(Result):
         Fit of the short form's model by persons: n and lavaan's names.
     model : str
         The model of the short form: each scale a factor.
-    confirmed : CfaResult
-        It, fitted to the checking persons.
+    confirmed : CfaResult or None
+        It, fitted to the checking persons; None where they do not determine it, which ``warnings`` says.
     n_selecting, n_checking : int
         Persons of each part.
     n_persons, n_items, n_dropped : int
@@ -77,7 +77,7 @@ class ShortFormResult(Result):
     searches: pd.DataFrame
     fits: pd.DataFrame
     model: str
-    confirmed: CfaResult
+    confirmed: CfaResult | None
     n_selecting: int
     n_checking: int
     n_persons: int
@@ -235,7 +235,7 @@ def short_form(
     text = "\n".join(
         f"{name} =~ {' + '.join(items)}" for name, items in zip(_factors(tasks), chosen.values(), strict=True)
     )
-    fitted = {name: cfa(part, text, ordered=ordered) for name, part in parts.items()}
+    fitted, lost = _fitted(text, parts, ordered)
     numbers = table[list(_MEASURES)].to_numpy(dtype=np.float64).reshape(len(tasks), 2, len(_MEASURES))
     shrinkage = pd.DataFrame(
         numbers[:, 0] - numbers[:, 1],
@@ -259,7 +259,10 @@ def short_form(
             }
         ).T.rename_axis("scale"),
         fits=pd.DataFrame(
-            {name: {"n": fit.n_persons} | {m: fit.fit[m] for m in _FIT} for name, fit in fitted.items()}
+            {
+                name: {"n": len(parts[name])} | {m: fit.fit[m] if fit else float("nan") for m in _FIT}
+                for name, fit in fitted.items()
+            }
         ).T.rename_axis("persons"),
         model=text,
         confirmed=confirmed,
@@ -271,7 +274,7 @@ def short_form(
         method=f"short form of {len(tasks)} {'scale' if len(tasks) == 1 else 'scales'}, largest {criterion} in "
         f"{len(parts['selecting'])} persons, checked in {len(parts['checking'])} others"
         + (", checked as ordered answers" if ordered else ""),
-        warnings=confirmed.warnings,
+        warnings=(*lost, *(confirmed.warnings if confirmed else ())),
         provenance=provenance(
             "short_form",
             {
@@ -285,6 +288,23 @@ def short_form(
             seed=seed,
         ),
     )
+
+
+def _fitted(
+    text: str, parts: Mapping[str, pd.DataFrame], ordered: bool
+) -> tuple[dict[str, CfaResult | None], list[Problem]]:
+    """Return the short form's model fitted to each part, None where the part does not determine it, and why."""
+    found: dict[str, CfaResult | None] = {}
+    lost: list[Problem] = []
+    for name, part in parts.items():
+        try:
+            found[name] = cfa(part, text, ordered=ordered)
+        except StatisticsError as error:
+            if not set(error.codes) <= {Code.STA_NOT_CONVERGED, Code.STA_NOT_IDENTIFIED}:
+                raise
+            found[name] = None
+            lost += [replace(problem, what=f"{name} persons: {problem.what}") for problem in error.problems]
+    return found, lost
 
 
 def _scales(given: Mapping[str, Sequence[str]] | str | ModelSyntax) -> dict[str, tuple[str, ...]]:

@@ -17,7 +17,6 @@ from toolkit.psychometrics.cfa.casewise import (
     cluster_sums,
     first_order,
     model_scores,
-    observed_information,
     saturated_information,
     saturated_scores,
     saturated_trace,
@@ -133,7 +132,7 @@ def test_observed_information_is_that_of_the_slopes(
 
     np.testing.assert_allclose(-0.5 * problem.gradient(x), slopes(x), atol=1e-12)
     differences = [(slopes(x - step * each) - slopes(x + step * each)) / (2 * step) for each in np.eye(use.q)]
-    np.testing.assert_allclose(observed_information(problem, x), differences, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(problem.observed_information(x), differences, rtol=1e-5, atol=1e-6)
 
 
 def test_slopes_are_added_up_within_clusters(sample: GroupSample, compile_model: Compile, random_values: Any) -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from toolkit import psychometrics as pm
-from toolkit.psychometrics.cfa.full_information import patterns, saturated_moments, saturated_value
+from toolkit.psychometrics.cfa.full_information import saturated_value
 from toolkit.psychometrics.cfa.moments import GroupSample
+from toolkit.psychometrics.cfa.patterns import patterns_of, saturated_moments
 
 ONE = "f =~ x1 + x2 + x3 + x4"
 
@@ -21,20 +22,21 @@ def four(normal: Any) -> pd.DataFrame:
 
 
 def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return saturated_moments(patterns(values), values)
+    return saturated_moments(patterns_of(values), values)
 
 
 def test_patterns_hold_all_persons_once(four: pd.DataFrame) -> None:
     values = four.to_numpy(copy=True)
     values[:50, 0] = np.nan
     values[30:60, 3] = np.nan
-    found = patterns(values)
-    assert sorted((each.n, tuple(each.seen)) for each in found) == [
+    found = patterns_of(values)
+    seen = [tuple(np.flatnonzero(each).tolist()) for each in found.seen]
+    assert sorted(zip(found.n.tolist(), seen, strict=True)) == [
         *((10, (0, 1, 2)), (20, (1, 2)), (30, (1, 2, 3)), (140, (0, 1, 2, 3))),
     ]
-    whole = next(each for each in found if each.seen.size == 4)
-    np.testing.assert_allclose(whole.mean, values[60:].mean(axis=0))
-    np.testing.assert_allclose(whole.S, np.cov(values[60:].T, ddof=0))
+    whole = seen.index((0, 1, 2, 3))
+    np.testing.assert_allclose(found.mean[whole], values[60:].mean(axis=0))
+    np.testing.assert_allclose(found.S[whole], np.cov(values[60:].T, ddof=0))
 
 
 def test_complete_answers_are_their_own_moments(four: pd.DataFrame) -> None:
@@ -72,7 +74,7 @@ def test_moments_move_with_the_units(scale: Any, offset: float, four: pd.DataFra
 def test_no_other_moments_are_likelier(four: pd.DataFrame) -> None:
     values = four.mask(np.random.default_rng(2).uniform(size=four.shape) < 0.2).to_numpy()
     mean, S = moments(values)
-    found = patterns(values)
+    found = patterns_of(values)
 
     def value(m: np.ndarray, C: np.ndarray) -> float:
         return saturated_value(GroupSample(n=200, values=values, clusters=None, mean=m, S=C, patterns=found))
