@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -58,11 +58,15 @@ def squared_multiple_correlations(correlation: Array) -> Array:
     return smc
 
 
-def inverse(matrix: Array) -> Array:
-    """Return the inverse of a regular symmetric matrix, as exact where its rows have different units."""
-    size = np.sqrt(np.abs(np.diag(matrix)))
-    unit = np.outer(size, size) if size.all() else np.ones_like(matrix)
-    return np.asarray(np.linalg.inv(matrix / unit) / unit, dtype=np.float64)
+def inverse(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the inverse of a regular symmetric matrix, or of a stack, as exact where rows have different units.
+
+    Complex matrices have complex inverses.
+    """
+    size = np.sqrt(np.abs(np.diagonal(matrix, axis1=-2, axis2=-1)))
+    unit = size[..., :, None] * size[..., None, :] if size.all() else np.ones_like(matrix)
+    found: npt.NDArray[Any] = np.linalg.inv(matrix / unit) / unit
+    return found
 
 
 def log_determinant(matrix: Array) -> float:

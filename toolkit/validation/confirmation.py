@@ -174,7 +174,9 @@ class Confirmation:
 
 def fit_kind(fit: Mapping[str, float]) -> str:
     """Return the ending of the fit indices to judge by: robust where they exist, else scaled, else none."""
-    return next((kind for kind in (".robust", ".scaled") if np.isfinite(fit.get(f"cfi{kind}", np.nan))), "")
+    from toolkit.psychometrics.cfa.fit_indices import index_kind
+
+    return index_kind(fit)
 
 
 def judged_fit(fit: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from toolkit.errors import Code, Problem, StatisticsError
 from toolkit.psychometrics._clusters import few_clusters
@@ -18,7 +17,8 @@ from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import confidence, conflict, one_of
 from toolkit.psychometrics._result import Result, provenance
 from toolkit.psychometrics._threads import on_one_thread
-from toolkit.psychometrics.cfa._matrices import implied, row_values
+from toolkit.psychometrics.cfa._matrices import implied
+from toolkit.psychometrics.cfa._tables import parameter_table
 from toolkit.psychometrics.cfa.factor_scores import FactorScoreMethod, factor_scores
 from toolkit.psychometrics.cfa.fitting import LIKELIHOOD, Estimator, FittedModel, fit_model
 from toolkit.psychometrics.cfa.full_information import incomplete_samples
@@ -562,28 +562,9 @@ def refuse_conflicts(estimator: Estimator, ordered: frozenset[str], missing: Cfa
 
 
 def _table(fit: FittedModel, groups: tuple[str, ...], level: float, *, standard: bool) -> pd.DataFrame:
-    rows = fit.compiled.model.parameters
-    estimate = row_values(fit.compiled, fit.x, standard=standard)
-    error = fit.standard_errors(standard=standard)
-    moving = error > 1e-12 if standard else fit.compiled.place >= 0
-    z = np.divide(estimate, error, out=np.full(error.size, np.nan), where=moving & (error > 0.0))
-    reach = stats.norm.ppf(0.5 + level / 2.0) * error
-    return pd.DataFrame(
-        {
-            "lhs": [row.lhs for row in rows],
-            "op": [row.op for row in rows],
-            "rhs": [row.rhs for row in rows],
-            "group": [groups[row.group] for row in rows],
-            "label": ["" if row.label.startswith(".") else row.label for row in rows],
-            "free": fit.compiled.place >= 0,
-            "est": estimate,
-            "se": error,
-            "z": z,
-            "p": 2.0 * stats.norm.sf(np.abs(z)),
-            "ci_lower": estimate - reach,
-            "ci_upper": estimate + reach,
-        }
-    )
+    table = parameter_table(fit, level, standard=standard)
+    table.insert(3, "group", [groups[row.group] for row in fit.compiled.model.parameters])
+    return table
 
 
 def _residuals(fit: FittedModel, frame: Frame) -> pd.DataFrame:

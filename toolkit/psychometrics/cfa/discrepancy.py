@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from scipy import linalg
 
-from toolkit.psychometrics._numerics import Array, Counts
+from toolkit.psychometrics._numerics import Array, Counts, inverse
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
     GroupMatrices,
@@ -63,17 +63,9 @@ def positive_root(Sigma: Array) -> Array | None:
     return C if (np.diag(C) ** 2 > ROUNDING * np.diag(Sigma)).all() else None
 
 
-def _inverse(Sigma: Values) -> Values:
-    """Return the inverse of a covariance matrix, real or complex, as exact where items have different units."""
-    size = np.sqrt(np.abs(np.diag(Sigma)))
-    unit = np.outer(size, size)
-    inverse: Values = np.linalg.inv(Sigma / unit) / unit
-    return inverse
-
-
 def normal_information(group: GroupMatrices, at: Implied, *, means: bool) -> Array:
     """Return the expected information of one person about x under a normal model, shape (q, q)."""
-    K = _inverse(at.Sigma)
+    K = inverse(at.Sigma)
     of_covariances, place = _quadratic_forms(group, at, K, K)
     total = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
     if means:
@@ -91,6 +83,14 @@ def _quadratic_forms(group: GroupMatrices, at: Implied, K: Array, Q: Array) -> t
     K_of, Q_of = ((left.T @ M @ left, right.T @ M @ right, left.T @ M @ right) for M in (K, Q))
     forms = K_of[2].T * Q_of[2] + K_of[1] * Q_of[0] + K_of[0] * Q_of[1] + K_of[2] * Q_of[2].T
     return 0.5 * np.outer(weight, weight) * forms, place
+
+
+def normal_information_of_groups(compiled: Compiled, share: Array, x: Array, *, means: bool) -> Array:
+    """Return the expected information of one person of all groups, each counting by its share: shape (q, q)."""
+    total = np.zeros((x.size, x.size))
+    for group, of_group in zip(compiled.groups, share, strict=True):
+        total += of_group * normal_information(group, implied(group, x), means=means)
+    return total
 
 
 class NormalDiscrepancy:
@@ -128,26 +128,22 @@ class NormalDiscrepancy:
         total = np.zeros(x.size, dtype=x.dtype)
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            inverse = _inverse(at.Sigma)
-            G = inverse - inverse @ self._moments(sample, at) @ inverse
-            h = -2.0 * inverse @ (sample.mean - at.mu) if self.means else None
+            K = inverse(at.Sigma)
+            G = K - K @ self._moments(sample, at) @ K
+            h = -2.0 * K @ (sample.mean - at.mu) if self.means else None
             total += share * pulled_back(group, at, G, h)
         return total
 
     def information(self, x: Array) -> Array:
         """Return the expected information."""
-        parts = [
-            share * normal_information(group, implied(group, x), means=self.means)
-            for group, share in zip(self.compiled.groups, self.share, strict=True)
-        ]
-        return np.asarray(sum(parts[1:], parts[0]))
+        return normal_information_of_groups(self.compiled, self.share, x, means=self.means)
 
     def observed_information(self, x: Array) -> Array:
         """Return half of the second slopes of F in x: of Sigma and mu taken as straight, and what they curve."""
         total = np.zeros((x.size, x.size))
         for group, sample, share in zip(self.compiled.groups, self.samples, self.share, strict=True):
             at = implied(group, x)
-            K = _inverse(at.Sigma)
+            K = inverse(at.Sigma)
             KTK = K @ self._moments(sample, at) @ K
             of_covariances, place = _quadratic_forms(group, at, K, 2.0 * KTK - K)
             own = gathered(gathered(of_covariances, place, group.q).T, place, group.q)
@@ -250,11 +246,7 @@ class FullInformation:
 
     def information(self, x: Array) -> Array:
         """Return the expected information of complete answers, a metric for the search."""
-        parts = [
-            share * normal_information(group, implied(group, x), means=True)
-            for group, share in zip(self.compiled.groups, self.share, strict=True)
-        ]
-        return np.asarray(sum(parts[1:], parts[0]))
+        return normal_information_of_groups(self.compiled, self.share, x, means=True)
 
     def observed_information(self, x: Array) -> Array:
         """Return half of the second slopes of F in x: that of the moments, and what their own curvature adds."""

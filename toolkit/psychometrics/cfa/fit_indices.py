@@ -6,7 +6,7 @@ N persons (less the number of groups under least squares), G groups.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,14 @@ class Rmsea:
     low: float
     high: float
     p_close: float
+
+
+def index_kind(*fits: Mapping[str, float]) -> str:
+    """Return the ending of the indices to judge by, which all have: robust ones, else scaled, else none for naive."""
+    for kind in (".robust", ".scaled"):
+        if all(np.isfinite(fit.get(f"cfi{kind}", np.nan)) for fit in fits):
+            return kind
+    return ""
 
 
 def comparative_fit_index(T: float, d: int, T_b: float, d_b: int, c: float = 1.0, c_b: float = 1.0) -> float:

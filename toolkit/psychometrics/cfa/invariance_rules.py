@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from toolkit.psychometrics.cfa.fit_indices import index_kind
 from toolkit.psychometrics.cfa.nested import NestedTestResult
 
 InvarianceRule = Literal["chen", "cheung_rensvold", "chi_square"]
@@ -61,5 +62,5 @@ def holds(
 
 def fits_well(fit: dict[str, float]) -> bool:
     """Return whether a model fits well enough to build on; robust indices are used where they exist, else scaled."""
-    kind = next((kind for kind in (".robust", ".scaled") if np.isfinite(fit.get(f"cfi{kind}", np.nan))), "")
+    kind = index_kind(fit)
     return bool(fit[f"cfi{kind}"] >= 0.90 and (fit[f"rmsea{kind}"] <= 0.08 or fit["srmr"] <= 0.08))

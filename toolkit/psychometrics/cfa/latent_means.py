@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from toolkit.psychometrics._numerics import Array, Counts
 from toolkit.psychometrics.cfa._matrices import Values, complex_slopes, implied, row_values
+from toolkit.psychometrics.cfa._tables import wald_columns
 from toolkit.psychometrics.cfa.fitting import FittedModel
 from toolkit.psychometrics.cfa.invariance_levels import Contexts, measured_factors
 
@@ -107,18 +107,11 @@ def _table(
     slopes = complex_slopes(function, fit.x)
     estimate: Array = np.real(np.asarray(function(fit.x))).astype(np.float64)
     error = np.sqrt(np.maximum(((slopes @ fit.covariance) * slopes).sum(axis=1), 0.0))
-    z = np.divide(estimate, error, out=np.full(error.size, np.nan), where=error > 0.0)
-    reach = stats.norm.ppf(0.5 + level / 2.0) * error
     return pd.DataFrame(
         {
             "factor": [factor for factor, _ in names],
             "context": [label for _, label in names],
             "intercepts": intercepts,
-            "est": estimate,
-            "se": error,
-            "z": z,
-            "p": 2.0 * stats.norm.sf(np.abs(z)),
-            "ci_lower": estimate - reach,
-            "ci_upper": estimate + reach,
+            **wald_columns(estimate, error, level),
         }
     )

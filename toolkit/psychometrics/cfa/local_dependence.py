@@ -17,10 +17,8 @@ from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics._threads import on_one_thread
 from toolkit.psychometrics.cfa._matrices import (
     Implied,
-    covariance_slopes,
-    gathered,
     implied,
-    mean_slopes,
+    moment_slopes,
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.casewise import normal_weight, saturated_information, saturated_scores, vech
@@ -337,18 +335,13 @@ class _Moments:
         means = fit.compiled.model.mean_structure
         p = at.mu.size
         i, j = vech(p)
-        of_elements, place = covariance_slopes(group, at)
-        blocks = [gathered(of_elements[:, i, j], place, group.q)]
-        if means:
-            dmu, mean_place = mean_slopes(group, at)
-            blocks.insert(0, gathered(dmu, mean_place, group.q))
         weight, score_weight, gamma = _weight_and_gamma(fit, at, sample)
         kept = slice(0 if means else p, None)
         away = np.concatenate([sample.mean - at.mu, (sample.S - at.Sigma)[i, j]])
         of_correlations, places = _pair_slopes(sample.S, n_means=p if means else 0)
         return cls(
             away=away[kept],
-            slopes=np.hstack(blocks).T,
+            slopes=moment_slopes(group, at)[kept],
             weight=weight[kept, kept],
             score_weight=score_weight[kept, kept],
             gamma=gamma[kept, kept],

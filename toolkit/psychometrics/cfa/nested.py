@@ -15,15 +15,14 @@ from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics._threads import on_one_thread
 from toolkit.psychometrics.cfa._matrices import (
     Compiled,
-    covariance_slopes,
-    gathered,
     implied,
-    mean_slopes,
+    moment_slopes,
     row_values,
     scaled_statistics,
 )
 from toolkit.psychometrics.cfa.casewise import vech
 from toolkit.psychometrics.cfa.chi_square import ChiSquare, LeastSquaresParts, scaled_and_shifted, upper_tail
+from toolkit.psychometrics.cfa.fit_indices import index_kind
 from toolkit.psychometrics.cfa.moments import GroupSample
 
 _FAR = 1e-5
@@ -153,7 +152,7 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
         statistic = difference
         method = "difference of the likelihood-ratio statistics" if H0.parts is None else "difference of the statistics"
     before, after = H1.fit(), H0.fit()
-    kind = _shared_kind(before, after)
+    kind = index_kind(before, after)
     change = {name: after[f"{name}{kind}"] - before[f"{name}{kind}"] for name in ("cfi", "tli", "rmsea")}
     return NestedTestResult(
         chisq_diff=statistic,
@@ -171,13 +170,6 @@ def nested_test(one: Nestable, other: Nestable, *, n_dropped: int = 0) -> Nested
         warnings=tuple(warnings),
         provenance=provenance("nested_test", {}),
     )
-
-
-def _shared_kind(*fits: Mapping[str, float]) -> str:
-    for kind in (".robust", ".scaled"):
-        if all(np.isfinite(fit.get(f"cfi{kind}", np.nan)) for fit in fits):
-            return kind
-    return ""
 
 
 def _refuse_strangers(H0: Nestable, H1: Nestable) -> None:
@@ -313,13 +305,7 @@ def _stacked_slopes(fit: Nestable, x: Array) -> Array:
         if fit.parts is not None:
             parts.append(scaled_statistics(group, at)[1])
             continue
-        i, j = vech(at.mu.size)
-        slopes, place = covariance_slopes(group, at)
-        blocks = [gathered(slopes[:, i, j], place, group.q)]
-        if fit.compiled.model.mean_structure:
-            dmu, mean_place = mean_slopes(group, at)
-            blocks.insert(0, gathered(dmu, mean_place, group.q))
-        parts.append(np.hstack(blocks).T)
+        parts.append(moment_slopes(group, at)[0 if fit.compiled.model.mean_structure else at.mu.size :])
     return np.vstack(parts)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from toolkit.psychometrics._numerics import Array, Counts, Flags
+from toolkit.psychometrics._numerics import Array, Counts, Flags, inverse
 
 _LOG_2PI = float(np.log(2.0 * np.pi))
 _AT_ONCE = 2_000_000
@@ -75,14 +75,7 @@ def patterns_of(values: Array) -> Patterns:
 def inverses(Sigma: Array, seen: Flags) -> Array:
     """Return the inverse of each pattern's part of Sigma, with 0 elsewhere: shape (n_patterns, p, p)."""
     both = seen[:, :, None] & seen[:, None, :]
-    return np.asarray(np.where(both, _inverse(_own_part(Sigma, both)), 0.0), dtype=np.float64)
-
-
-def _inverse(own: Array) -> Array:
-    """Return the inverses of covariance matrices, as exact where items have different units."""
-    size = np.sqrt(np.abs(np.diagonal(own, axis1=1, axis2=2)))
-    unit = size[:, :, None] * size[:, None, :]
-    return np.asarray(np.linalg.inv(own / unit) / unit, dtype=np.float64)
+    return np.asarray(np.where(both, inverse(_own_part(Sigma, both)), 0.0), dtype=np.float64)
 
 
 def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Array, Array]:
@@ -98,7 +91,7 @@ def likelihood(patterns: Patterns, mu: Array, Sigma: Array) -> tuple[float, Arra
         roots = _roots(own)
         if roots is None:
             return float("inf"), np.zeros_like(Sigma), np.zeros_like(mu)
-        K = np.where(both, _inverse(own), 0.0)
+        K = np.where(both, inverse(own), 0.0)
         d, T = _deviations(patterns, part, mu)
         determinants = 2.0 * np.log(roots).sum(axis=1)
         value += float(n @ (seen.sum(axis=1) * _LOG_2PI + determinants + (K * T).sum(axis=(1, 2))))

@@ -17,7 +17,8 @@ from toolkit.psychometrics._numerics import Array
 from toolkit.psychometrics._options import confidence, one_of
 from toolkit.psychometrics._result import Result, provenance, undefined
 from toolkit.psychometrics._threads import on_one_thread
-from toolkit.psychometrics.cfa._matrices import complex_slopes, row_values
+from toolkit.psychometrics.cfa._matrices import complex_slopes
+from toolkit.psychometrics.cfa._tables import parameter_table
 from toolkit.psychometrics.cfa._two_level import NIL_VARIANCE, Clusters, clustering_ratios, clusters_of, shared_variance
 from toolkit.psychometrics.cfa._two_level_fit import TwoLevelEstimator, TwoLevelFit, fit_two_level
 from toolkit.psychometrics.cfa._two_level_model import LEVELS, coefficients, improper, reliabilities, two_level_model
@@ -343,28 +344,9 @@ def _refuse_weak(items: tuple[str, ...], clusters: Clusters) -> None:
 
 
 def _parameters(fit: TwoLevelFit, level: float, *, standard: bool) -> pd.DataFrame:
-    rows = fit.compiled.model.parameters
-    estimate = row_values(fit.compiled, fit.x, standard=standard)
-    error = fit.standard_errors(standard=standard)
-    moving = error > 1e-12 if standard else fit.compiled.place >= 0
-    z = np.divide(estimate, error, out=np.full(error.size, np.nan), where=moving & (error > 0.0))
-    reach = stats.norm.ppf(0.5 + level / 2.0) * error
-    return pd.DataFrame(
-        {
-            "level": [LEVELS[row.group] for row in rows],
-            "lhs": [row.lhs for row in rows],
-            "op": [row.op for row in rows],
-            "rhs": [row.rhs for row in rows],
-            "label": [row.label for row in rows],
-            "free": fit.compiled.place >= 0,
-            "est": estimate,
-            "se": error,
-            "z": z,
-            "p": 2.0 * stats.norm.sf(np.abs(z)),
-            "ci_lower": estimate - reach,
-            "ci_upper": estimate + reach,
-        }
-    )
+    table = parameter_table(fit, level, standard=standard)
+    table.insert(0, "level", [LEVELS[row.group] for row in fit.compiled.model.parameters])
+    return table
 
 
 def _intraclass(fit: TwoLevelFit, items: tuple[str, ...], level: float) -> pd.DataFrame:
